@@ -17,6 +17,8 @@ export interface Usage {
   outputTokens: number;
   /** Part of `inputTokens` that the vendor served from its prefix cache. */
   cachedInputTokens: number;
+  /** Part of `inputTokens` that the vendor wrote into its prefix cache, at a price of its own. */
+  cacheWriteTokens?: number;
 }
 
 /** One call's limits: every outside call has both. */
@@ -36,7 +38,7 @@ export interface GenerateRequest<T> {
 }
 
 export interface RawGeneration {
-  /** The answer as parsed JSON, not yet validated against the schema. */
+  /** The answer as parsed JSON, or its text where that is not JSON; not yet validated against the schema. */
   value: unknown;
   model: string;
   usage: Usage;
@@ -50,6 +52,13 @@ export interface Embeddings {
   usage: Usage;
 }
 
+/** What one `embed` call may hold; the AI layer splits longer lists. */
+export interface EmbeddingLimits {
+  inputs: number;
+  tokensPerInput: number;
+  tokensPerRequest: number;
+}
+
 /** The seam to one vendor: one HTTP call per method call, no retries, errors from `lib/ai/errors.ts`. */
 export interface AiProvider {
   readonly name: ProviderName;
@@ -60,7 +69,11 @@ export interface AiProvider {
     options: CallOptions & { model?: string; repair?: { answer: string; problem: string } },
   ): Promise<RawGeneration>;
   /** Absent where the vendor has none (Anthropic). */
-  embed?(texts: readonly string[], options: CallOptions): Promise<Embeddings>;
+  readonly embedding?: {
+    readonly model: string;
+    readonly limits: EmbeddingLimits;
+    embed(texts: readonly string[], options: CallOptions): Promise<Embeddings>;
+  };
 }
 
 /** What a job sees: bound to its queue, job, user and signal. */

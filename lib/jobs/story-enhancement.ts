@@ -11,12 +11,16 @@ export const storyResult = z.object({
     ethicsScore: z.number(),
     realityCheck: z.string(),
     eli5Summary: z.string(),
+    /** Flesch-Kincaid grade of the summary. */
+    eli5Grade: z.number(),
     claims: z.array(z.object({ claim: z.string(), verdict: z.string(), quote: z.string() })),
   }),
   /** Which provider and model judged; `local` when no key is configured. */
   provider: z.string(),
   model: z.string(),
   promptVersion: z.string(),
+  /** What was judged: the story's text and tags, the prompts, the provider and model. */
+  contentHash: z.string(),
   /** The story had not changed since it was last refined: nothing was paid for. */
   unchanged: z.boolean(),
   /** Milliseconds. */

@@ -1,0 +1,10 @@
+import { readFileSync } from 'node:fs';
+import { scoreLocally } from './lib/scoring/local.ts';
+import { readStory } from './lib/scoring/story-text.ts';
+import vader from 'vader-sentiment';
+const stories = JSON.parse(readFileSync('examples/data/stories/stories.json','utf8'));
+for (let i=0;i<100;i++) await scoreLocally(stories[i%12]);
+let t=performance.now(); for (let i=0;i<300;i++) await scoreLocally(stories[i%12]); console.log('all',(performance.now()-t)/300);
+t=performance.now(); for (let i=0;i<300;i++) await readStory(stories[i%12]); console.log('read',(performance.now()-t)/300);
+const r=await readStory(stories[0]);
+t=performance.now(); for (let i=0;i<300;i++) for (const p of r.passages) vader.SentimentIntensityAnalyzer.polarity_scores(p.text); console.log('vader',(performance.now()-t)/300, r.passages.length);

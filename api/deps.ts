@@ -1,0 +1,75 @@
+import type { Queue } from 'bullmq';
+import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Clock } from '../lib/clock.ts';
+import type { Db, LocalScores } from '../lib/db/types.ts';
+import type { Logger } from '../lib/log.ts';
+import type { QueueService } from '../lib/queue/types.ts';
+
+/** What is scored at once when a story is created. */
+export interface StoryInput {
+  title: string;
+  content: string;
+  sectorTag: string | null;
+  impactTags: string[];
+}
+
+export interface ApiOptions {
+  /** Keys of services; the first one also signs the tokens of event streams. At least one, or nobody gets in but users. */
+  apiKeys: readonly string[];
+  /** Where callers reach this API, without a trailing slash; shown on the start page and in the docs. */
+  publicUrl: string;
+  /** Origins of browser apps that may call the API; `*` lets all in. Empty = same origin only. */
+  corsOrigins: readonly string[];
+  /** Longer bodies are answered with 413. Default 1 MiB. */
+  bodyLimitBytes?: number;
+  /** Requests per caller and minute, counted by each API process. Default 600: polling twenty jobs every 2 s. */
+  rateLimitPerMinute?: number;
+  /** Basic auth for people; without both, an API key given as the password is the only way in with a browser. */
+  adminUser?: string | undefined;
+  adminPassword?: string | undefined;
+  /** Bound to a loopback address: start page and docs open without a key. */
+  loopback: boolean;
+  mode: 'embedded' | 'services';
+  /** Take the caller's address from `X-Forwarded-For`; only behind a proxy that sets it. Default false. */
+  trustProxy?: boolean;
+  /** Server-sent events. */
+  events?: Partial<EventOptions>;
+}
+
+export interface EventOptions {
+  /** A comment keeps proxies from cutting a silent stream. Default 15,000 ms. */
+  heartbeatMs: number;
+  /** The job is read again this often, in case its end was announced while the subscription was being made. Default 3,000 ms. */
+  recheckMs: number;
+  /** Streams that one caller may hold open in this process. Default 20. */
+  maxPerCaller: number;
+}
+
+/** All that the API needs; main.ts constructs it. */
+export interface ApiDeps {
+  db: Db;
+  queue: QueueService;
+  /** BullMQ's own objects, for Bull Board alone; without it the board is not mounted. */
+  boardQueues?: () => readonly Queue[];
+  scoreStory(story: StoryInput): Promise<LocalScores>;
+  ai: {
+    /** One cheap call; never throws for what the vendor answers. */
+    testOpenAi(): Promise<{ configured: boolean; ok: boolean; message: string }>;
+    openAiConfigured: boolean;
+  };
+  metrics: { render(): Promise<string>; contentType: string };
+  workers: {
+    /** The newest heartbeat of any worker, in milliseconds since the epoch. */
+    lastPoll(): Promise<number | undefined>;
+  };
+  /** Puts a dead letter back on its queue. The caller has been checked to own it. */
+  replay(deadLetterId: string): Promise<{ jobId: string; deduplicated: boolean }>;
+  log: Logger;
+  clock: Clock;
+  options: ApiOptions;
+}
+
+/** A Fastify instance whose routes take their types from zod schemas. */
+export type App = FastifyInstance<RawServerDefault, IncomingMessage, ServerResponse, FastifyBaseLogger, ZodTypeProvider>;

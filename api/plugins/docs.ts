@@ -1,0 +1,62 @@
+import fastifySwagger from '@fastify/swagger';
+import fastifySwaggerUi from '@fastify/swagger-ui';
+import { jsonSchemaTransform } from 'fastify-type-provider-zod';
+import type { Access } from '../access.ts';
+import type { App } from '../deps.ts';
+
+const description = `Background jobs for Supabase apps: put work on named queues, watch it run, read what came out.
+
+Press **Authorize** and paste an API key (or the access token of a signed-in user). A service may name the user it acts for in \`X-User-Id\`.
+
+- Every failure has one shape: \`{ success: false, error: { code, message, details? } }\`.
+- Each answer carries \`X-Correlation-Id\`; send your own and you find it again in every log line of the jobs you started.
+- RATE_LIMIT requests per minute and caller; the answer to one more is 429 with \`Retry-After\`.`;
+
+const notes: Partial<Record<Access, string>> = {
+  service: 'Services only (API key).',
+  admin: 'Services (API key) and administrators (basic auth).',
+  open: 'Needs no key.',
+  optional: 'Needs no key; with one it tells more.',
+};
+
+/** OpenAPI 3 derived from the routes' zod schemas, and Swagger UI at /docs. */
+export async function document(app: App, options: { publicUrl: string; rateLimitPerMinute: number }): Promise<void> {
+  await app.register(fastifySwagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Hivepulse', version: '0.1.0', description: description.replace('RATE_LIMIT', `${options.rateLimitPerMinute}`) },
+      // The page's own origin, so that trying it out works wherever the page is open.
+      servers: [{ url: '/' }],
+      tags: [
+        { name: 'stories', description: 'Stories scored for hype and ethics, then refined by a language model' },
+        { name: 'queues', description: 'Any job: ask for it, watch it, retry it, cancel it' },
+        { name: 'dead letters', description: 'Jobs that failed for good' },
+        { name: 'health', description: 'Probes and figures' },
+      ],
+      components: {
+        securitySchemes: {
+          bearer: { type: 'http', scheme: 'bearer', description: 'An API key, or the access token of a Supabase user' },
+          actingFor: { type: 'apiKey', in: 'header', name: 'X-User-Id', description: 'With an API key: the uuid of the user it acts for (optional)' },
+        },
+      },
+    },
+    transform: (input) => {
+      const { schema, url } = jsonSchemaTransform(input);
+      const access = input.route.config?.access ?? 'caller';
+      const text = [schema?.description, notes[access]].filter(Boolean).join('\n\n');
+      const security = access === 'open' || access === 'optional' ? [] : [{ bearer: [] }, { bearer: [], actingFor: [] }];
+      return { schema: { ...schema, ...(text ? { description: text } : {}), security }, url };
+    },
+  });
+  await app.register(async (scope) => {
+    scope.addHook('onRoute', (route) => {
+      route.config = { ...route.config, access: 'local' };
+    });
+    await scope.register(fastifySwaggerUi, {
+      routePrefix: '/docs',
+      validatorUrl: false,
+      theme: { title: 'Hivepulse API' },
+      uiConfig: { docExpansion: 'list', persistAuthorization: true, tryItOutEnabled: true, displayRequestDuration: true, defaultModelsExpandDepth: -1 },
+    });
+  });
+}

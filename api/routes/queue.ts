@@ -1,0 +1,168 @@
+import { z } from 'zod';
+import { findJob, jobs } from '../../lib/jobs/index.ts';
+import type { EnqueueOptions } from '../../lib/queue/types.ts';
+import { rowCallerOf } from '../access.ts';
+import type { RowCaller } from '../auth.ts';
+import type { ApiDeps, App } from '../deps.ts';
+import { HttpError } from '../errors.ts';
+import { answer, enqueued, failures, jobId, jobView, queueCounts, queueName, success } from '../schemas.ts';
+import { queueOf, type Visible } from '../visible.ts';
+
+const tags = ['queues'];
+const queueParams = z.object({ queue: queueName });
+const jobParams = queueParams.extend({ id: jobId });
+
+const enqueueBody = z.object({
+  name: z.string().min(1).max(100),
+  payload: z.unknown(),
+  options: z
+    .strictObject({
+      priority: z.int().min(0).max(2_097_152).optional(),
+      delay: z.int().min(0).optional().describe('Milliseconds'),
+      jobId: z.string().min(1).max(200).optional(),
+      idempotencyKey: z.string().min(1).max(200).optional(),
+      force: z.boolean().optional(),
+      correlationId: z.string().min(1).max(200).optional(),
+      userId: z.string().min(1).max(200).optional().describe('For services; a user’s jobs are always the user’s own'),
+    })
+    .optional(),
+});
+
+export function queueRoutes(app: App, deps: ApiDeps, visible: Visible): void {
+  app.get('/api/queue/stats', {
+    config: { access: 'admin' },
+    schema: {
+      tags,
+      summary: 'Counts of every queue',
+      response: { 200: z.object({ success: z.literal(true), stats: z.record(z.string(), queueCounts) }), ...failures },
+    },
+    handler: async () => {
+      const stats = Object.entries(await deps.queue.stats()).map(([name, counts]) => [camelCase(name), counts] as const);
+      return { success: true as const, stats: Object.fromEntries(stats) };
+    },
+  });
+
+  app.post('/api/queue/:queue/jobs', {
+    schema: {
+      tags,
+      summary: 'Put a job on a queue',
+      description: 'Repeating a call with the same `options.idempotencyKey` (or header `Idempotency-Key`) makes the job at most once.',
+      params: queueParams,
+      headers: z.object({ 'idempotency-key': z.string().min(1).max(200).optional() }),
+      body: enqueueBody.meta({ examples: [{ name: 'enhance', payload: { storyId: '00000000-0000-4000-8000-000000000000' } }] }),
+      response: { 200: success(enqueued).describe('It was there already'), 201: success(enqueued), ...failures },
+    },
+    handler: async (request, reply) => {
+      const queue = queueOf(request.params.queue);
+      const { name, payload, options = {} } = request.body;
+      requireReady(queue, name);
+      const caller = rowCallerOf(request);
+      await requireOwn(caller, queue, payload, visible);
+      const made = await deps.queue.enqueue({ queue, name, payload, options: ownOptions(options, caller, request.headers['idempotency-key'], request.id) });
+      return reply.code(made.deduplicated ? 200 : 201).send(answer(made));
+    },
+  });
+
+  app.get('/api/queue/:queue/jobs', {
+    config: { access: 'service' },
+    schema: {
+      tags,
+      summary: 'Failed jobs, newest first',
+      params: queueParams,
+      querystring: z.object({
+        state: z.literal('failed', 'must be "failed": other jobs are looked up by their id, and counted by GET /api/queue/stats'),
+        limit: z.coerce.number().int().min(1).max(100).default(20),
+        offset: z.coerce.number().int().min(0).default(0),
+      }),
+      response: { 200: success(z.object({ jobs: z.array(jobView) })), ...failures },
+    },
+    handler: async (request) => {
+      const { limit, offset } = request.query;
+      const { userId } = rowCallerOf(request);
+      const failed = await deps.queue.getFailedJobs(queueOf(request.params.queue), { limit, offset });
+      return answer({ jobs: userId ? failed.filter((job) => job.userId === userId) : failed });
+    },
+  });
+
+  app.get('/api/queue/:queue/jobs/:id', {
+    schema: { tags, summary: 'State, progress and result of a job', params: jobParams, response: { 200: success(z.object({ job: jobView })), ...failures } },
+    handler: async (request) => answer({ job: await visible.job(rowCallerOf(request), queueOf(request.params.queue), request.params.id) }),
+  });
+
+  app.post('/api/queue/:queue/jobs/:id/retry', {
+    schema: {
+      tags,
+      summary: 'Run a failed or cancelled job again, from its first attempt',
+      params: jobParams,
+      response: { 202: success(enqueued), ...failures },
+    },
+    handler: async (request, reply) => {
+      const queue = queueOf(request.params.queue);
+      const { id } = await visible.job(rowCallerOf(request), queue, request.params.id);
+      const retried = await deps.queue.retryJob(queue, id);
+      if (retried.outcome === 'retried') return reply.code(202).send(answer({ queue, jobId: retried.jobId, deduplicated: retried.deduplicated }));
+      if (retried.outcome === 'not_found') throw gone(id);
+      throw new HttpError(409, 'not_failed', `Job ${id} has neither failed nor been cancelled: there is nothing to retry.`, { jobId: id });
+    },
+  });
+
+  app.delete('/api/queue/:queue/jobs/:id', {
+    schema: {
+      tags,
+      summary: 'Cancel a job: 200 = it will not run, 202 = it runs and is being stopped',
+      params: jobParams,
+      querystring: z.object({ reason: z.string().max(500).optional() }),
+      response: {
+        200: success(z.object({ jobId: z.string(), outcome: z.literal('cancelled') })),
+        202: success(z.object({ jobId: z.string(), outcome: z.literal('cancelling') })),
+        ...failures,
+      },
+    },
+    handler: async (request, reply) => {
+      const queue = queueOf(request.params.queue);
+      const { id } = await visible.job(rowCallerOf(request), queue, request.params.id);
+      const outcome = await deps.queue.cancelJob(queue, id, request.query.reason);
+      if (outcome === 'cancelled') return reply.code(200).send(answer({ jobId: id, outcome }));
+      if (outcome === 'cancelling') return reply.code(202).send(answer({ jobId: id, outcome }));
+      if (outcome === 'not_found') throw gone(id);
+      throw new HttpError(409, 'finished', `Job ${id} has ended already: there is nothing to cancel.`, { jobId: id });
+    },
+  });
+}
+
+/** 400 for a name that the queue does not know, 501 for one that it will. */
+function requireReady(queue: string, name: string): void {
+  const definition = findJob(queue, name);
+  if (definition?.status === 'ready') return;
+  if (definition) throw new HttpError(501, 'not_there_yet', `"${name}" on ${queue} is planned; this version of Hivepulse cannot run it yet.`);
+  const names = jobs.filter((job) => job.queue === queue).map((job) => job.name);
+  const message = `must be one of ${names.join(', ')}`;
+  throw new HttpError(400, 'invalid_input', `Invalid input: body.name: ${message}`, { issues: [{ path: 'body.name', message }] });
+}
+
+/** Whoever acts for a user asks for that user's things only. A kind whose owner nobody can tell is for services. */
+async function requireOwn(caller: RowCaller, queue: string, payload: unknown, visible: Visible): Promise<void> {
+  if (caller.userId === undefined) return;
+  const story = z.object({ storyId: z.uuid() }).safeParse(payload);
+  if (queue === 'story-enhancement') {
+    // A payload that does not parse is answered by the queue, naming its field.
+    if (story.success) await visible.story(caller, story.data.storyId);
+    return;
+  }
+  throw new HttpError(403, 'forbidden', `Jobs on ${queue} are asked for by services: call it with an API key and without X-User-Id.`);
+}
+
+function ownOptions(options: NonNullable<z.infer<typeof enqueueBody>['options']>, caller: RowCaller, idempotencyKey: string | undefined, correlationId: string): EnqueueOptions {
+  const { userId: named, ...rest } = options;
+  const userId = caller.userId ?? named;
+  // Absent and undefined mean the same to the queue.
+  return { correlationId, ...(idempotencyKey ? { idempotencyKey } : {}), ...rest, ...(userId ? { userId } : {}) } as EnqueueOptions;
+}
+
+function gone(id: string): HttpError {
+  return new HttpError(404, 'not_found', `Job ${id} does not exist any more.`, { jobId: id });
+}
+
+function camelCase(name: string): string {
+  return name.replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
+}

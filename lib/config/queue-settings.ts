@@ -1,0 +1,33 @@
+import type { Backoff, QueueDefinition, QueueName } from '../jobs/define.ts';
+import { queueNames, queues } from '../jobs/index.ts';
+import type { ProducerValues } from './variables/index.ts';
+
+/** The numbers of one queue, after the environment has had its say. Attempts, backoff and retention are read where a job is added, the rest in the worker. */
+export interface QueueConfig {
+  concurrency: number;
+  /** Including the first run. */
+  attempts: number;
+  backoff: Backoff;
+  timeoutMs: number;
+  keep: { completed: number; failed: number };
+}
+
+/** The most specific wins: the queue's own variable, then the one for all queues, then the catalogue. */
+export function queueConfigs(values: ProducerValues): Record<QueueName, QueueConfig> {
+  const entries = queueNames.map((queue): [QueueName, QueueConfig] => [queue, queueConfig(queue, values)]);
+  // Object.fromEntries forgets which keys there were.
+  return Object.fromEntries(entries) as Record<QueueName, QueueConfig>;
+}
+
+function queueConfig(queue: QueueName, values: ProducerValues): QueueConfig {
+  const own = values.queues[queue];
+  const table: QueueDefinition = queues[queue];
+  const retries = values.MAX_RETRIES;
+  return {
+    concurrency: own.CONCURRENCY ?? values.WORKER_CONCURRENCY ?? table.concurrency,
+    attempts: own.ATTEMPTS ?? values.WORKER_MAX_ATTEMPTS ?? (retries === undefined ? undefined : retries + 1) ?? table.attempts,
+    backoff: { ...table.backoff, delayMs: own.BACKOFF_DELAY ?? values.WORKER_BACKOFF_DELAY ?? table.backoff.delayMs },
+    timeoutMs: own.TIMEOUT_MS ?? table.timeoutMs,
+    keep: { completed: own.KEEP_COMPLETED ?? table.keep.completed, failed: own.KEEP_FAILED ?? table.keep.failed },
+  };
+}

@@ -1,0 +1,91 @@
+import { isQueueName, queueNames } from '../../jobs/index.ts';
+import { anyText, cron, flag, list, matching, milliseconds, oneOf, port, timeZone, url, webUrl, wholeNumber } from '../values.ts';
+import { variable } from '../variable.ts';
+
+export const apiVariables = {
+  PORT: variable(port, { meaning: 'Port of the API.', default: '3000' }),
+  HOST: variable(matching(/^[^\s/]+$/, 'a host name or address'), {
+    meaning: 'Address the API binds to. Not set: 127.0.0.1 when embedded, else 0.0.0.0.',
+  }),
+  PUBLIC_URL: variable(webUrl('https://jobs.example.com'), {
+    meaning: 'Where callers reach the API; used in links, OAuth callbacks and webhooks. Not set: http://localhost:PORT.',
+  }),
+  API_KEYS: variable(list(anyText), {
+    meaning: 'Keys of services, separated by commas, sent as Authorization: Bearer. Not set: embedded runs print a generated one, others let only users in.',
+    secret: true,
+  }),
+  CORS_ORIGINS: variable(list(matching(/^(\*|https?:\/\/[^\s/]+)$/, 'origins such as https://app.example.com, separated by commas, or *')), {
+    meaning: 'Origins of browser apps that may call the API, separated by commas; * lets all in. Not set: same origin only.',
+  }),
+  ADMIN_USER: variable(anyText, { meaning: 'Basic auth for people at /admin/queues and /metrics; with ADMIN_PASSWORD.' }),
+  ADMIN_PASSWORD: variable(anyText, { meaning: 'See ADMIN_USER.', secret: true }),
+  BODY_LIMIT_BYTES: variable(wholeNumber(1_024, 1_073_741_824), { meaning: 'Longer bodies are answered with 413.', default: '1048576' }),
+  RATE_LIMIT_PER_MINUTE: variable(wholeNumber(1, 1_000_000), {
+    meaning: 'Requests per caller and minute, counted by each API process. The default lets twenty jobs be polled every 2 s.',
+    default: '600',
+  }),
+  TRUST_PROXY: variable(flag, {
+    meaning: 'Take the caller’s address from X-Forwarded-For. Only behind a proxy that sets it, else callers can choose their address.',
+    default: 'false',
+  }),
+};
+
+const queueList = list(
+  matching(new RegExp(`^(${queueNames.join('|')})$`), `names of queues, separated by commas: ${queueNames.join(', ')}`),
+).transform((names) => names.filter(isQueueName));
+
+export const workerVariables = {
+  WORKER_ID: variable(matching(/^[\w.@-]{1,100}$/, 'letters, digits, _ . @ and - (100 at most)'), {
+    meaning: 'Name of this process in logs and heartbeats; each worker needs its own. Not set: random.',
+  }),
+  WORKER_QUEUES: variable(queueList, { meaning: 'Serve only these queues, separated by commas. Not set: all.' }),
+  WORKER_CONCURRENCY: variable(wholeNumber(1, 1_000), {
+    meaning: 'Jobs that one worker process runs at a time, for each queue. Not set: the number of each queue, below.',
+  }),
+  WORKER_MAX_ATTEMPTS: variable(wholeNumber(1, 100), { meaning: 'Attempts including the first run, for all queues. Wins over MAX_RETRIES.' }),
+  MAX_RETRIES: variable(wholeNumber(0, 99), { meaning: 'Attempts after the first run, for all queues (attempts - 1).' }),
+  WORKER_BACKOFF_DELAY: variable(milliseconds(0), { meaning: 'Wait before the second attempt in ms, for all queues; it grows from there, up to 15 min.' }),
+  WORKER_PORT: variable(wholeNumber(0, 65_535), { meaning: 'Health and metrics of a worker or scheduler process; 0 = off.', default: '0' }),
+  POLL_INTERVAL_MS: variable(milliseconds(100), {
+    meaning: 'How often rows that wait in the database are looked for, in ms. Short: load on the database; long: late starts.',
+    default: '5000',
+    aliases: ['POLL_INTERVAL', 'POLLING_INTERVAL'],
+  }),
+  SWEEP_INTERVAL_MS: variable(milliseconds(1_000), {
+    meaning: 'How often rows whose job has vanished, and failures nobody recorded, are looked for, in ms.',
+    default: '60000',
+  }),
+  LOCK_DURATION_MS: variable(milliseconds(1_000), {
+    meaning: 'A job whose worker has not renewed its lock for so long is given to another, in ms. Short: healthy jobs are taken away; long: crashes are noticed late.',
+    default: '30000',
+  }),
+  STALLED_INTERVAL_MS: variable(milliseconds(1_000), { meaning: 'How often lost locks are looked for, in ms.', default: '30000' }),
+  SHUTDOWN_TIMEOUT_MS: variable(milliseconds(0), {
+    meaning: 'After SIGTERM running jobs may go on for so long, in ms; the rest is handed back uncharged. Keep it below the grace period of your platform.',
+    default: '30000',
+  }),
+};
+
+export const schedulerVariables = {
+  SCHEDULER: variable(flag, { meaning: 'off keeps a worker from running the scheduler too. Any number may run.', default: 'on' }),
+  DAILY_BRIEF_TIME: variable(cron, { meaning: 'When daily briefs are made: minute, hour, day, month, day of week.', default: '0 8 * * *' }),
+  TIMEZONE: variable(timeZone, { meaning: 'Time zone of DAILY_BRIEF_TIME and of schedules without their own.', default: 'America/New_York' }),
+  SCHEDULE_CATCH_UP: variable(oneOf('skip', 'one', 'all'), {
+    meaning: 'What to do about runs missed while no scheduler ran: none, the last one, or all.',
+    default: 'one',
+  }),
+  SCHEDULE_CATCH_UP_WINDOW_MS: variable(milliseconds(0), { meaning: 'Missed runs older than this are left out, in ms.', default: '43200000' }),
+  BRIEF_WEBHOOK_URL: variable(webUrl('https://example.com/briefs'), { meaning: 'Finished briefs are posted there.', secret: true }),
+};
+
+export const logVariables = {
+  LOG_LEVEL: variable(oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'), { meaning: 'Least severe level that is logged.', default: 'info' }),
+  LOG_FILE: variable(anyText, { meaning: 'Log to this file instead of standard output.' }),
+  DEBUG_SCORING: variable(flag, { meaning: 'Log the scoring of stories at level debug, whatever LOG_LEVEL says.', default: 'false' }),
+  OTEL_EXPORTER_OTLP_ENDPOINT: variable(webUrl('http://localhost:4318'), { meaning: 'OpenTelemetry traces are sent there.' }),
+  ALERT_WEBHOOK_URL: variable(webUrl('https://hooks.slack.com/services/…'), { meaning: 'Alerts are posted there as Slack-compatible JSON.', secret: true }),
+  SMTP_URL: variable(url(['smtp:', 'smtps:'], 'smtps://user:password@mail.example.com'), { meaning: 'Briefs and alerts are mailed through it.', secret: true }),
+  HIVEPULSE_ALLOW_VARIABLES: variable(list(anyText), {
+    meaning: 'Names of variables, separated by commas, that look like misspelt ones of ours but belong to something else.',
+  }),
+};

@@ -1,0 +1,42 @@
+import { z } from 'zod';
+import type { QueueDefinition, QueueName } from '../../jobs/define.ts';
+import { queueNames, queues } from '../../jobs/index.ts';
+import { anyText, milliseconds, oneOf, wholeNumber } from '../values.ts';
+import { variable } from '../variable.ts';
+
+/** The end of `<QUEUE>_…`, for example STORY_ENHANCEMENT_CONCURRENCY. Defaults are the numbers of the queue: see `queueDefault`. */
+export const queueSettings = z.object({
+  CONCURRENCY: variable(wholeNumber(1, 1_000), { meaning: 'Jobs that one worker process runs at a time.' }),
+  ATTEMPTS: variable(wholeNumber(1, 100), { meaning: 'Attempts including the first run.' }),
+  TIMEOUT_MS: variable(milliseconds(1_000), { meaning: 'Longest run of one attempt, in ms.' }),
+  BACKOFF_DELAY: variable(milliseconds(0), { meaning: 'Wait before the second attempt, in ms; it grows from there, up to 15 min.' }),
+  KEEP_COMPLETED: variable(wholeNumber(0, 1_000_000), { meaning: 'Completed jobs that stay visible in the queue. Many fill Redis.' }),
+  KEEP_FAILED: variable(wholeNumber(0, 1_000_000), { meaning: 'Failed jobs that stay visible in the queue; dead letters stay in the database anyway.' }),
+  AI_PROVIDER: variable(oneOf('auto', 'openai', 'anthropic', 'local'), { meaning: 'As AI_PROVIDER, for this queue.' }),
+  AI_MODEL: variable(anyText, { meaning: 'Model for this queue.' }),
+});
+export type QueueSetting = keyof typeof queueSettings.shape;
+export type QueueSettings = z.infer<typeof queueSettings>;
+
+export const queueSettingNames = queueSettings.keyof().options;
+
+/** Input: `{ 'story-enhancement': { CONCURRENCY: '5' }, … }`. */
+export const allQueueSettings = z.record(z.enum(queueNames), queueSettings);
+
+export function queueVariable(queue: QueueName, setting: QueueSetting): string {
+  return `${queue.replaceAll('-', '_').toUpperCase()}_${setting}`;
+}
+
+/** As it would stand in `.env`; undefined where there is none. */
+export function queueDefault(queue: QueueName, setting: QueueSetting): string | undefined {
+  const { concurrency, attempts, timeoutMs, backoff, keep }: QueueDefinition = queues[queue];
+  const numbers: Partial<Record<QueueSetting, number>> = {
+    CONCURRENCY: concurrency,
+    ATTEMPTS: attempts,
+    TIMEOUT_MS: timeoutMs,
+    BACKOFF_DELAY: backoff.delayMs,
+    KEEP_COMPLETED: keep.completed,
+    KEEP_FAILED: keep.failed,
+  };
+  return numbers[setting]?.toString();
+}

@@ -1,0 +1,171 @@
+import { Queue, QueueEvents, RedisConnection, Worker } from 'bullmq';
+import { type Command, ReplyError } from 'ioredis';
+import { messageOf, UnavailableError } from '../../errors.ts';
+import type { QueueName } from '../../jobs/define.ts';
+import { type Logger, silentLogger } from '../../log.ts';
+import type { QueueBackend } from '../backend.ts';
+import { createRedisStore } from '../store/redis.ts';
+import { createOutageLog } from './outage-log.ts';
+import { checkRedis, MINIMUM_REDIS_VERSION } from './redis-check.ts';
+import { openCommandClient, openWorkerClient, type RedisClient, type RedisTarget } from './redis-connection.ts';
+
+/**
+ * Two clients per process, each opened at first use: one for commands, which fails fast, and one for workers and events,
+ * which waits outages out and which BullMQ duplicates for every blocking reader.
+ */
+export interface RedisBackendOptions {
+  connection: RedisTarget;
+  /** First part of every key, so that several installations can share a Redis. Default `bull`. */
+  prefix?: string;
+  /**
+   * How long a command may go unanswered: a `producer` gives up after 1.5 s, because its caller was promised an answer within 2 s;
+   * a `worker` after 10 s, because its event loop may be busy with a job meanwhile.
+   */
+  role: 'producer' | 'worker';
+  log?: Logger;
+}
+
+const LIMITS = {
+  producer: { connectTimeoutMs: 1_500, commandTimeoutMs: 1_500 },
+  worker: { connectTimeoutMs: 5_000, commandTimeoutMs: 10_000 },
+} as const;
+
+export function createRedisBackend(options: RedisBackendOptions): QueueBackend {
+  const log = options.log ?? silentLogger;
+  const outage = createOutageLog('Redis', log);
+  const prefix = options.prefix ?? 'bull';
+  // The tag makes all keys of one queue land in one slot of a cluster, and different queues in different ones.
+  const tagged = (name: QueueName) => `{${prefix}:${name}}`;
+  // Hivepulse refuses older servers at boot; unless told, BullMQ would take the slow ways it has for version 5 wherever it skips the check.
+  RedisConnection.minimumVersion = MINIMUM_REDIS_VERSION;
+
+  const lost = new WeakSet<object>();
+  const commands = once(() => watch(rememberLost(openCommandClient(options.connection, LIMITS[options.role]), lost)));
+  const blocking = once(() => watch(openWorkerClient(options.connection)));
+  const queues = new Map<QueueName, Queue>();
+  const events = new Map<QueueName, QueueEvents>();
+  const workers = new Set<Worker>();
+  let closed: Promise<void> | undefined;
+
+  function watch(client: RedisClient): RedisClient {
+    client.on('error', outage.failed);
+    client.on('ready', outage.recovered);
+    return client;
+  }
+
+  const isConnectionError = (error: unknown): boolean => (typeof error === 'object' && error !== null && lost.has(error)) || hasNetworkCode(error);
+
+  function onError(source: string): (error: Error) => void {
+    return (error) => (isConnectionError(error) ? outage.failed(error) : log.error({ error: messageOf(error) }, `${source} reported an error`));
+  }
+
+  function queue(name: QueueName): Queue {
+    const existing = queues.get(name);
+    if (existing) return existing;
+    // Both skips keep BullMQ from waiting for a connection by itself: a job held back there would be sent long after its caller was told "not sent".
+    const created = new Queue(name, { connection: commands(), prefix: tagged(name), skipWaitingForReady: true, skipVersionCheck: true });
+    created.on('error', outage.failed);
+    queues.set(name, created);
+    return created;
+  }
+
+  function openEvents(name: QueueName): QueueEvents {
+    const existing = events.get(name);
+    if (existing) return existing;
+    const created = new QueueEvents(name, { connection: blocking(), prefix: tagged(name) });
+    created.on('error', onError(`events of ${name}`));
+    events.set(name, created);
+    return created;
+  }
+
+  const backend: QueueBackend = {
+    kind: 'redis',
+    queue,
+    events: openEvents,
+    worker(name, process, workerOptions) {
+      const created = new Worker(name, process, { ...workerOptions, connection: blocking(), prefix: tagged(name), autorun: false });
+      created.on('error', onError(`worker of ${name}`));
+      created.on('closed', () => workers.delete(created));
+      workers.add(created);
+      return created;
+    },
+    store: createRedisStore({ client: commands, prefix }),
+    ready: (timeoutMs) => waitUntilReady(commands(), timeoutMs),
+    ping: async () => {
+      await commands().ping();
+    },
+    check: () => checkRedis(commands()),
+    isConnectionError,
+    close() {
+      closed ??= (async () => {
+        await Promise.allSettled([...workers, ...events.values(), ...queues.values()].map((each) => each.close()));
+        await Promise.allSettled([commands, blocking].map((client) => client.close(disconnect)));
+      })();
+      return closed;
+    },
+  };
+  return backend;
+}
+
+interface Once<T> {
+  (): T;
+  /** Does nothing when it was never opened. */
+  close(how: (value: T) => Promise<void>): Promise<void>;
+}
+
+function once<T>(make: () => T): Once<T> {
+  let made: { value: T } | undefined;
+  const get = () => {
+    made ??= { value: make() };
+    return made.value;
+  };
+  return Object.assign(get, { close: async (how: (value: T) => Promise<void>) => made && how(made.value) });
+}
+
+async function disconnect(client: RedisClient): Promise<void> {
+  if (client.status === 'ready') await client.quit().catch(() => undefined);
+  client.disconnect();
+}
+
+/** ioredis reports a cut, a timeout and an offline client as bare `Error`s: what was no answer of the server is remembered here. */
+function rememberLost(client: RedisClient, lost: WeakSet<object>): RedisClient {
+  // One signature for both kinds of client: whatever follows the command is handed on as it came.
+  const seam = client as { sendCommand(command: Command, ...rest: unknown[]): unknown };
+  const send = seam.sendCommand.bind(client);
+  seam.sendCommand = (command, ...rest) => {
+    command.promise.catch((error: unknown) => {
+      if (typeof error === 'object' && error !== null && !(error instanceof ReplyError)) lost.add(error);
+    });
+    return send(command, ...rest);
+  };
+  return client;
+}
+
+const NETWORK_CODES = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']);
+
+function hasNetworkCode(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' && NETWORK_CODES.has(error.code);
+}
+
+function waitUntilReady(client: RedisClient, timeoutMs: number): Promise<void> {
+  if (client.status === 'ready') return Promise.resolve();
+  if (client.status === 'end') return Promise.reject(new UnavailableError('The connection to Redis is closed'));
+  return new Promise((resolve, reject) => {
+    let last: unknown;
+    const settle = (outcome: () => void) => {
+      clearTimeout(timer);
+      client.off('ready', onReady).off('end', onEnd).off('error', onError);
+      outcome();
+    };
+    const onReady = () => settle(resolve);
+    const onEnd = () => settle(() => reject(new UnavailableError('The connection to Redis is closed')));
+    const onError = (error: unknown) => {
+      last = error;
+    };
+    const timer = setTimeout(
+      () => settle(() => reject(new UnavailableError(`Redis is not reachable (waited ${timeoutMs} ms)`, { cause: last }))),
+      timeoutMs,
+    );
+    client.on('ready', onReady).on('end', onEnd).on('error', onError);
+  });
+}

@@ -1,0 +1,229 @@
+import { createHash, randomUUID } from 'node:crypto';
+import type { Job, JobsOptions } from 'bullmq';
+import { z } from 'zod';
+import type { Clock } from '../clock.ts';
+import { currentContext } from '../context.ts';
+import { InvalidInputError, messageOf, PermanentError, UnavailableError } from '../errors.ts';
+import type { JobDefinition, QueueDefinition, QueueName } from '../jobs/define.ts';
+import { ENVELOPE_VERSION, type Envelope } from '../jobs/envelope.ts';
+import { findJob, jobs, queueNames } from '../jobs/index.ts';
+import type { QueueBackend } from './backend.ts';
+import { toJobBackoff } from './backoff.ts';
+import { EnqueueError } from './errors.ts';
+import type { Enqueued, EnqueueOptions, EnqueueRequest } from './types.ts';
+
+export type QueueSettings = Pick<QueueDefinition, 'attempts' | 'backoff' | 'keep'>;
+
+export interface EnqueueDeps {
+  backend: QueueBackend;
+  settings: (queue: QueueName) => QueueSettings;
+  clock: Clock;
+  /** Where kinds are looked up. Default: the catalogue. */
+  find?: (queue: string, name: string) => JobDefinition | undefined;
+  /** Longest wait for a connection, and for the answer. Default 2,000 ms. */
+  timeoutMs?: number;
+  /** The number of the run, for jobs that run again by hand. */
+  run?: number;
+}
+
+const MAX_PRIORITY = 2_097_152;
+
+const optionsSchema = z.strictObject({
+  priority: z.int().min(0).max(MAX_PRIORITY).optional(),
+  delay: z.int().min(0).optional(),
+  jobId: z
+    .string()
+    .min(1)
+    .max(200)
+    .regex(/^(?!0$)[^:]+$/, 'must not contain ":" and must not be "0"')
+    .optional(),
+  idempotencyKey: z.string().min(1).max(200).optional(),
+  force: z.boolean().optional(),
+  correlationId: z.string().min(1).max(200).optional(),
+  userId: z.string().min(1).max(200).optional(),
+});
+
+interface Prepared {
+  queue: QueueName;
+  name: string;
+  jobId: string;
+  idempotencyKey: string;
+  /** Whether the caller named the job, so that an equal earlier request may be the answer. */
+  named: boolean;
+  data: Envelope;
+  options: JobsOptions;
+}
+
+export interface Enqueue {
+  one(request: EnqueueRequest): Promise<Enqueued>;
+  /** One round trip per queue; in the order asked. All or none of a queue's jobs are sent. */
+  many(requests: readonly EnqueueRequest[]): Promise<Enqueued[]>;
+  /** Throws what `one` would throw for a bad request; sends nothing. */
+  check(request: EnqueueRequest): void;
+}
+
+/** Puts jobs on queues: checks, names and sends them. */
+export function createEnqueue(deps: EnqueueDeps): Enqueue {
+  const find = deps.find ?? findJob;
+  const timeoutMs = deps.timeoutMs ?? 2_000;
+
+  async function one(request: EnqueueRequest): Promise<Enqueued> {
+    const prepared = prepare(request, find, deps);
+    const [job] = await send([prepared], (queue) => queue.add(prepared.name, prepared.data, prepared.options).then((added) => [added]));
+    return answer(prepared, job);
+  }
+
+  async function many(requests: readonly EnqueueRequest[]): Promise<Enqueued[]> {
+    const prepared = requests.map((request) => prepare(request, find, deps));
+    const answers = new Map<Prepared, Enqueued>();
+    for (const batch of Map.groupBy(prepared, ({ queue }) => queue).values()) {
+      const added = await send(batch, (queue) => queue.addBulk(batch.map(({ name, data, options }) => ({ name, data, opts: options }))));
+      await Promise.all(batch.map(async (one, index) => answers.set(one, await answer(one, added[index]))));
+    }
+    return prepared.flatMap((one) => answers.get(one) ?? []);
+  }
+
+  /** Sends only on a connection that can take it now: what was never sent cannot land later. */
+  async function send(batch: readonly Prepared[], add: (queue: ReturnType<QueueBackend['queue']>) => Promise<Job[]>): Promise<Job[]> {
+    const [first] = batch;
+    if (!first) return [];
+    const queue = deps.backend.queue(first.queue);
+    await deps.backend.ready(timeoutMs).catch((cause: unknown) => {
+      throw new EnqueueError(
+        'not_sent',
+        first.idempotencyKey,
+        `Not sent: the queue is not reachable (${messageOf(cause)}). The job will not appear later; try again.`,
+        cause,
+      );
+    });
+    try {
+      return await answerWithin(add(queue), timeoutMs);
+    } catch (cause) {
+      if (!(cause instanceof UnavailableError) && !deps.backend.isConnectionError(cause)) throw cause;
+      throw new EnqueueError(
+        'unknown',
+        first.idempotencyKey,
+        'The connection to the queue was cut before it answered. Repeat the call with this idempotencyKey: the job is then made at most once.',
+        cause,
+      );
+    }
+  }
+
+  async function answer(prepared: Prepared, job: Job | undefined): Promise<Enqueued> {
+    const jobId = job?.id ?? prepared.jobId;
+    const deduplicated = jobId !== prepared.jobId || (prepared.named && (await isAnother(prepared)));
+    return { queue: prepared.queue, jobId, deduplicated };
+  }
+
+  /** `add` with the id of a kept job answers that id without a word: only the stored data tells whose job it is. */
+  async function isAnother(prepared: Prepared): Promise<boolean> {
+    const stored: Job<Envelope> | undefined = await deps.backend.queue(prepared.queue).getJob(prepared.jobId);
+    return stored !== undefined && stored.data.meta?.requestId !== prepared.data.meta.requestId;
+  }
+
+  return { one, many, check: (request) => void prepare(request, find, deps) };
+}
+
+async function answerWithin<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const expired = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new UnavailableError(`No answer from the queue within ${timeoutMs} ms`)), timeoutMs);
+  });
+  try {
+    return await Promise.race([work, expired]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function prepare(request: EnqueueRequest, find: NonNullable<EnqueueDeps['find']>, deps: EnqueueDeps): Prepared {
+  const definition = lookUp(request, find);
+  const options: EnqueueOptions = parseOptions(request.options ?? {});
+  const payload = parsePayload(definition, request.payload);
+  const named = options.jobId !== undefined || options.idempotencyKey !== undefined;
+  const idempotencyKey = options.idempotencyKey ?? options.jobId ?? randomUUID();
+  const onceId = definition.once.kind === 'forEver' ? undefined : definition.once.id(payload);
+  const jobId = options.jobId ?? `${onceId ?? definition.name}-${named ? digest(idempotencyKey) : idempotencyKey}`;
+  return {
+    queue: definition.queue,
+    name: definition.name,
+    jobId,
+    idempotencyKey,
+    named,
+    data: makeEnvelope(payload, options, named, deps),
+    options: jobOptions(deps.settings(definition.queue), definition, options, jobId, onceId),
+  };
+}
+
+function lookUp({ queue, name }: EnqueueRequest, find: NonNullable<EnqueueDeps['find']>): JobDefinition {
+  const definition = find(queue, name);
+  if (!definition) {
+    const names = jobs.filter((job) => job.queue === queue).map((job) => job.name);
+    const legal = names.length > 0 ? `${queue} knows ${names.join(', ')}` : `the queues are ${queueNames.join(', ')}`;
+    throw new PermanentError(`There is no job "${name}" on queue "${queue}": ${legal}`, { code: 'unknown_job' });
+  }
+  if (definition.status === 'planned') {
+    throw new PermanentError(`"${name}" on queue "${queue}" is planned, not there yet: this version of Hivepulse cannot run it`, {
+      code: 'not_there_yet',
+    });
+  }
+  return definition;
+}
+
+function parseOptions(options: unknown): EnqueueOptions {
+  const parsed = optionsSchema.safeParse(options);
+  if (!parsed.success) throw invalid('options', parsed.error);
+  // Absent and undefined are the same to every reader of these options.
+  return parsed.data as EnqueueOptions;
+}
+
+/** Throws `InvalidInputError`, naming each field of the payload that does not parse. */
+export function parsePayload(definition: Pick<JobDefinition, 'payload' | 'name'>, payload: unknown): unknown {
+  const parsed = definition.payload.safeParse(payload);
+  if (!parsed.success) throw invalid(`payload of ${definition.name}`, parsed.error);
+  return parsed.data;
+}
+
+function invalid(what: string, error: z.ZodError): InvalidInputError {
+  const issues = error.issues.map(({ path, message }) => ({ path: path.join('.'), message }));
+  const list = issues.map(({ path, message }) => (path ? `${path}: ${message}` : message)).join('; ');
+  return new InvalidInputError(`Invalid ${what}: ${list}`, issues);
+}
+
+function makeEnvelope(payload: unknown, options: EnqueueOptions, named: boolean, { clock, run }: EnqueueDeps): Envelope {
+  return {
+    v: ENVELOPE_VERSION,
+    payload,
+    meta: {
+      correlationId: options.correlationId ?? currentContext().correlationId ?? randomUUID(),
+      enqueuedAt: new Date(clock.now()).toISOString(),
+      ...(options.userId ? { userId: options.userId } : {}),
+      ...(options.force ? { force: true } : {}),
+      ...(named ? { requestId: randomUUID() } : {}),
+      ...(run ? { run } : {}),
+    },
+  };
+}
+
+function jobOptions(
+  settings: QueueSettings,
+  { once }: JobDefinition,
+  options: EnqueueOptions,
+  jobId: string,
+  onceId: string | undefined,
+): JobsOptions {
+  return {
+    jobId,
+    attempts: settings.attempts,
+    backoff: toJobBackoff(settings.backoff),
+    removeOnComplete: settings.keep.completed,
+    removeOnFail: settings.keep.failed,
+    ...(options.priority ? { priority: options.priority } : {}),
+    ...(options.delay ? { delay: options.delay } : {}),
+    ...(onceId ? { deduplication: { id: onceId, ...(once.kind === 'oneMore' ? { keepLastIfActive: true } : {}) } } : {}),
+  };
+}
+
+function digest(key: string): string {
+  return createHash('sha256').update(key).digest('base64url').slice(0, 22);
+}

@@ -1,0 +1,28 @@
+import type { Job } from 'bullmq';
+import { messageOf } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import type { Progress } from './processor.ts';
+
+/** At most two writes a second and job. */
+const INTERVAL_MS = 500;
+
+/** Writes a job's progress: the first at once, later ones at most every half second, the newest always. Never fails the job. */
+export function progressWriter(job: Pick<Job, 'updateProgress'>, signal: AbortSignal, log: Logger): (progress: Progress) => void {
+  let pending: Progress | undefined;
+  let timer: NodeJS.Timeout | undefined;
+
+  const write = (progress: Progress): void => {
+    pending = undefined;
+    timer = setTimeout(flush, INTERVAL_MS);
+    timer.unref();
+    job.updateProgress({ ...progress }).catch((error: unknown) => log.debug({ error: messageOf(error) }, 'progress not written'));
+  };
+  const flush = (): void => {
+    timer = undefined;
+    if (pending && !signal.aborted) write(pending);
+  };
+  return (progress) => {
+    if (timer) pending = progress;
+    else if (!signal.aborted) write(progress);
+  };
+}

@@ -1,0 +1,82 @@
+import type { Job } from 'bullmq';
+import { messageOf } from '../errors.ts';
+import type { QueueName } from '../jobs/define.ts';
+import { type Deadline, type Service, within } from '../lifecycle.ts';
+import type { Logger } from '../log.ts';
+import type { QueueBackend } from './backend.ts';
+import { type FailureRecorder, type FailureSink, runOf } from './dead-letters.ts';
+import { cancelKey } from './keys.ts';
+
+export interface ReconcilerDeps {
+  backend: QueueBackend;
+  queues: readonly QueueName[];
+  sink: FailureSink;
+  failures: FailureRecorder;
+  intervalMs: number;
+  log: Logger;
+}
+
+/** Writes down failures that nobody noticed: the process died, or the database was away. */
+export interface Reconciler extends Service {
+  /** Resolves to the number of dead letters written. */
+  runOnce(): Promise<number>;
+}
+
+const PAGE = 100;
+const READY_WITHIN_MS = 5_000;
+
+export function createReconciler(deps: ReconcilerDeps): Reconciler {
+  let timer: NodeJS.Timeout | undefined;
+  let running: Promise<unknown> = Promise.resolve();
+
+  async function runOnce(): Promise<number> {
+    await deps.backend.ready(READY_WITHIN_MS);
+    let written = 0;
+    for (const queue of deps.queues) written += await reconcile(queue);
+    return written;
+  }
+
+  async function reconcile(queue: QueueName): Promise<number> {
+    const bull = deps.backend.queue(queue);
+    let written = 0;
+    for (let start = 0; ; start += PAGE) {
+      const jobs = await bull.getFailed(start, start + PAGE - 1);
+      written += await recordMissing(queue, jobs);
+      if (jobs.length < PAGE) return written;
+    }
+  }
+
+  async function recordMissing(queue: QueueName, jobs: readonly Job[]): Promise<number> {
+    if (jobs.length === 0) return 0;
+    const keys = jobs.map((job) => ({ queue, jobId: job.id ?? '', run: runOf(job) }));
+    const [recorded, cancelled] = await Promise.all([
+      deps.sink.recorded(keys),
+      deps.backend.store.flags(keys.map(({ jobId }) => cancelKey(queue, jobId))),
+    ]);
+    const missing = jobs.filter((job, index) => cancelled[index] === undefined && !recorded.has(`${queue}/${job.id}/${runOf(job)}`));
+    for (const job of missing) await deps.failures.failed(job, job.failedReason ?? 'failed', {});
+    return missing.length;
+  }
+
+  function tick(): void {
+    running = runOnce()
+      .catch((error: unknown) => deps.log.warn({ error: messageOf(error) }, 'reconciler could not finish its round'))
+      .finally(() => {
+        if (timer) timer = schedule();
+      });
+  }
+  const schedule = (): NodeJS.Timeout => setTimeout(tick, deps.intervalMs);
+
+  return {
+    name: 'reconciler',
+    runOnce,
+    start: async () => {
+      timer = schedule();
+    },
+    stop: async (deadline: Deadline) => {
+      clearTimeout(timer);
+      timer = undefined;
+      await within(running, deadline, undefined);
+    },
+  };
+}

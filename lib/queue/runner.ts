@@ -1,0 +1,235 @@
+import { randomUUID } from 'node:crypto';
+import type { Job } from 'bullmq';
+import type { Ai, AiCaller } from '../ai/contract.ts';
+import type { Clock } from '../clock.ts';
+import { runWithContext } from '../context.ts';
+import { InvalidInputError, JobAbortedError, messageOf, PermanentError } from '../errors.ts';
+import type { JobDefinition, QueueName } from '../jobs/define.ts';
+import { type Envelope, envelope, type JobMeta } from '../jobs/envelope.ts';
+import { findJob } from '../jobs/index.ts';
+import type { Logger } from '../log.ts';
+import type { FailureRecorder } from './dead-letters.ts';
+import { parsePayload } from './enqueue.ts';
+import { type Outcome, outcomeOfError, outcomeOfResult, report } from './outcome.ts';
+import type { JobContext, Processor, RowProcessor } from './processor.ts';
+import { progressWriter } from './progress.ts';
+import type { ActiveRuns } from './runs.ts';
+
+/** What became of one attempt, for metrics and logs. Times in milliseconds. */
+export interface AttemptReport {
+  queue: QueueName;
+  name: string;
+  outcome: Outcome['kind'];
+  durationMs: number;
+  /** From the time the job could have started to its start. */
+  waitedMs: number;
+  attempt: number;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: payload and result differ by kind; they are checked where the kinds are declared (see Processors).
+export type AnyProcessor<Deps> = Processor<any, any, Deps>;
+
+export interface RunnerDeps<Deps> {
+  /** The processor of a kind, or undefined where this process has none. */
+  processor: (queue: QueueName, name: string) => AnyProcessor<Deps> | undefined;
+  /** Handed to every processor. */
+  deps: Deps;
+  ai: { forJob(caller: AiCaller): Ai };
+  timeoutMs: (queue: QueueName) => number;
+  failures: FailureRecorder;
+  runs: ActiveRuns;
+  clock: Clock;
+  log: Logger;
+  onAttempt?: (report: AttemptReport) => void;
+  /** Where kinds are looked up. Default: the catalogue. */
+  find?: (queue: string, name: string) => JobDefinition | undefined;
+}
+
+export interface Runner {
+  /** What BullMQ calls for each job: one attempt, in named steps. */
+  run(job: Job, token: string | undefined): Promise<unknown>;
+}
+
+/** One attempt under way. */
+interface Attempt<Deps> {
+  job: Job;
+  queue: QueueName;
+  definition: JobDefinition;
+  processor: AnyProcessor<Deps>;
+  payload: unknown;
+  context: JobContext<Deps>;
+}
+
+/** The one executor of every mode: parse, begin, run, record, report. */
+export function createRunner<Deps>(deps: RunnerDeps<Deps>): Runner {
+  const find = deps.find ?? findJob;
+
+  function run(job: Job, token: string | undefined): Promise<unknown> {
+    return runWithContext(logContext(job), () => attemptAndReport(job, token));
+  }
+
+  async function attemptAndReport(job: Job, token: string | undefined): Promise<unknown> {
+    const startedAt = deps.clock.monotonic();
+    const active = deps.runs.open(job.queueName, job.id ?? '', deps.timeoutMs(queueOf(job)));
+    try {
+      deps.log.debug('job started');
+      const outcome = await execute(job, active.runId, active.signal);
+      announce(job, outcome, deps.clock.monotonic() - startedAt);
+      return await report(outcome, job, token, deps.clock.now());
+    } finally {
+      active.close();
+    }
+  }
+
+  async function execute(job: Job, runId: string, signal: AbortSignal): Promise<Outcome> {
+    let attempt: Attempt<Deps> | undefined;
+    try {
+      attempt = parse(job, runId, signal);
+      return await unlessAborted(begin(attempt), signal);
+    } catch (error) {
+      return settle(job, attempt, runId, outcomeOfError(error, attemptsLeft(job)));
+    }
+  }
+
+  function parse(job: Job, runId: string, signal: AbortSignal): Attempt<Deps> {
+    const data = parseEnvelope(job);
+    const queue = queueOf(job);
+    const definition = find(queue, job.name);
+    if (!definition) throw new PermanentError(`There is no job "${job.name}" on queue "${queue}"`, { code: 'unknown_job' });
+    const processor = deps.processor(queue, job.name);
+    if (!processor) throw new PermanentError(`"${job.name}" on queue "${queue}" has no processor in this version`, { code: 'not_there_yet' });
+    const payload = parsePayload(definition, data.payload);
+    return { job, queue, definition, processor, payload, context: makeContext(job, queue, data.meta, runId, signal) };
+  }
+
+  async function begin(attempt: Attempt<Deps>): Promise<Outcome> {
+    const { processor, payload, context } = attempt;
+    if (typeof processor === 'function') return outcomeOfResult(await processor(payload, context));
+    const begun = await processor.begin(payload, context);
+    return begun.state === 'finished' ? { kind: 'done', result: begun.result } : runWithRow(processor, begun.row, attempt);
+  }
+
+  async function runWithRow(
+    processor: RowProcessor<unknown, unknown, unknown, Deps>,
+    row: unknown,
+    { payload, context }: Attempt<Deps>,
+  ): Promise<Outcome> {
+    const outcome = outcomeOfResult(await processor.run(payload, row, context));
+    if (outcome.kind !== 'done') return outcome;
+    context.signal.throwIfAborted();
+    return (await processor.record(payload, outcome.result, context)) ? outcome : { kind: 'lost' };
+  }
+
+  /** Endings without a result are written down before BullMQ is told. */
+  async function settle(job: Job, attempt: Attempt<Deps> | undefined, runId: string, outcome: Outcome): Promise<Outcome> {
+    if (outcome.kind === 'failed')
+      await deps.failures.failed(job, outcome.error, { runId, processor: attempt?.processor, payload: attempt?.payload });
+    if (outcome.kind === 'cancelled')
+      await deps.failures.cancelled(job, outcome.reason, { runId, processor: attempt?.processor, payload: attempt?.payload });
+    return outcome;
+  }
+
+  function makeContext(job: Job, queue: QueueName, meta: JobMeta, runId: string, signal: AbortSignal): JobContext<Deps> {
+    const id = job.id ?? '';
+    const caller: AiCaller = { queue, jobId: id, userId: meta.userId, signal };
+    let ai: Ai | undefined;
+    return {
+      job: { queue, name: job.name, id, attempt: job.attemptsMade + 1, maxAttempts: job.opts.attempts ?? 1 },
+      meta,
+      runId,
+      get ai() {
+        ai ??= deps.ai.forJob(caller);
+        return ai;
+      },
+      deps: deps.deps,
+      signal,
+      progress: progressWriter(job, signal, deps.log),
+      log: deps.log,
+    };
+  }
+
+  function announce(job: Job, outcome: Outcome, durationMs: number): void {
+    const waitedMs = Math.max(0, (job.processedOn ?? job.timestamp) - job.timestamp - (job.opts.delay ?? 0));
+    deps.onAttempt?.({ queue: queueOf(job), name: job.name, outcome: outcome.kind, durationMs, waitedMs, attempt: job.attemptsMade + 1 });
+    const fields = { name: job.name, durationMs: Math.round(durationMs), ...describe(outcome) };
+    const level = outcome.kind === 'failed' ? 'error' : outcome.kind === 'retry' || outcome.kind === 'lost' ? 'warn' : 'info';
+    deps.log[level](fields, EVENTS[outcome.kind]);
+  }
+
+  return { run };
+}
+
+const EVENTS: Record<Outcome['kind'], string> = {
+  done: 'job completed',
+  retry: 'job retrying',
+  snooze: 'job snoozed',
+  'rate-limited': 'job waits for a limit',
+  cancelled: 'job cancelled',
+  failed: 'job failed',
+  'handed-back': 'job handed back',
+  lost: 'job taken over by another run',
+};
+
+function describe(outcome: Outcome): Record<string, unknown> {
+  switch (outcome.kind) {
+    case 'retry':
+    case 'failed':
+      return { error: messageOf(outcome.error) };
+    case 'rate-limited':
+      return { key: outcome.key, waitMs: outcome.ms };
+    case 'snooze':
+      return { waitMs: outcome.ms };
+    case 'cancelled':
+      return { reason: outcome.reason };
+    default:
+      return {};
+  }
+}
+
+/** A run that is told to stop is left behind at once, even when it does not listen; its late writes are fenced. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  let onAbort: (() => void) | undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason);
+    if (signal.aborted) onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+  work.catch(() => undefined);
+  try {
+    return await Promise.race([work, aborted]);
+  } catch (error) {
+    // Whatever an aborted run throws on its way out, the reason is why it stopped.
+    if (signal.aborted && signal.reason instanceof JobAbortedError) throw signal.reason;
+    throw error;
+  } finally {
+    if (onAbort) signal.removeEventListener('abort', onAbort);
+  }
+}
+
+function parseEnvelope(job: Job): Envelope {
+  const parsed = envelope.safeParse(job.data);
+  if (parsed.success) return parsed.data;
+  const issues = parsed.error.issues.map(({ path, message }) => ({ path: ['data', ...path].join('.'), message }));
+  throw new InvalidInputError(`Not a Hivepulse job: ${issues.map(({ path, message }) => `${path}: ${message}`).join('; ')}`, issues);
+}
+
+/** Attempts that remain after the current one. */
+function attemptsLeft(job: Job): number {
+  return Math.max(0, (job.opts.attempts ?? 1) - job.attemptsMade - 1);
+}
+
+function queueOf(job: Job): QueueName {
+  // A worker only ever serves queues of the catalogue.
+  return job.queueName as QueueName;
+}
+
+function logContext(job: Job): Record<string, unknown> {
+  const meta: Partial<JobMeta> | undefined = job.data?.meta;
+  return {
+    queue: job.queueName,
+    jobId: job.id,
+    attempts: job.attemptsMade + 1,
+    correlationId: typeof meta?.correlationId === 'string' ? meta.correlationId : randomUUID(),
+    ...(typeof meta?.userId === 'string' ? { userId: meta.userId } : {}),
+  };
+}

@@ -1,0 +1,155 @@
+import type { Clock } from '../clock.ts';
+import { NotFoundError, UnavailableError } from '../errors.ts';
+import type { JobDefinition, QueueName } from '../jobs/define.ts';
+import { queueNames } from '../jobs/index.ts';
+import type { QueueBackend } from './backend.ts';
+import { type CancelDeps, createCancel } from './cancel.ts';
+import { createEnqueue, type Enqueue, type QueueSettings } from './enqueue.ts';
+import { JobFailedError } from './errors.ts';
+import { createJobEvents, type JobEvents } from './events.ts';
+import { cancelKey, LAST_POLL_KEY } from './keys.ts';
+import { createRetry } from './retry.ts';
+import type { JobEvent, JobState, JobView, QueueCounts, QueueService, QueueStats } from './types.ts';
+import { loadJob, toView } from './view.ts';
+
+export interface QueueServiceDeps {
+  backend: QueueBackend;
+  settings: (queue: QueueName) => QueueSettings;
+  clock: Clock;
+  /** Tells the row of a job that is cancelled before it started. Absent where no database is at hand (an app's own process). */
+  endRow?: CancelDeps['endRow'];
+  find?: (queue: string, name: string) => JobDefinition | undefined;
+  /** Longest wait for a connection and for one answer. Default 2,000 ms. */
+  timeoutMs?: number;
+}
+
+/** How often a waiting caller looks for itself, should an event have been missed. */
+const LOOK_EVERY_MS = 1_000;
+
+export function createQueueService(deps: QueueServiceDeps): QueueService & { enqueueMany: Enqueue['many']; lastPoll(): Promise<number | undefined> } {
+  const { backend } = deps;
+  const enqueue = createEnqueue(deps);
+  const events = createJobEvents(backend);
+
+  /** Commands are sent only on a connection that can take them now; see `QueueBackend.ready`. */
+  const ready = (): Promise<void> => backend.ready(deps.timeoutMs ?? 2_000);
+
+  async function getJob(queue: QueueName, jobId: string): Promise<JobView | undefined> {
+    await ready();
+    const [stored, [flag]] = await Promise.all([loadJob(backend, queue, jobId), backend.store.flags([cancelKey(queue, jobId)])]);
+    if (!stored) return flag === undefined ? undefined : cancelledView(flag);
+    return toView(stored.job, stored.state === 'failed' && flag !== undefined ? 'cancelled' : stored.state);
+  }
+
+  async function getFailedJobs(queue: QueueName, { limit = 50, offset = 0 } = {}): Promise<JobView[]> {
+    await ready();
+    const jobs = await backend.queue(queue).getFailed(offset, offset + limit - 1);
+    const flags = jobs.length > 0 ? await backend.store.flags(jobs.map((job) => cancelKey(queue, job.id ?? ''))) : [];
+    return jobs.map((job, index) => toView(job, flags[index] === undefined ? 'failed' : 'cancelled'));
+  }
+
+  return {
+    enqueue: enqueue.one,
+    enqueueMany: enqueue.many,
+    stats: async () => {
+      await ready();
+      return countAll(backend);
+    },
+    getJob,
+    findUnfinished: async (queue, onceId) => {
+      await ready();
+      return (await backend.queue(queue).getDeduplicationJobId(onceId)) ?? undefined;
+    },
+    getFailedJobs,
+    cancelJob: createCancel({ backend, ready, ...(deps.endRow ? { endRow: deps.endRow } : {}) }),
+    retryJob: createRetry({ backend, ready, enqueue: deps }),
+    waitForJob: (queue, jobId, options) => waitForJob(events, getJob, queue, jobId, options),
+    onJobEvent: events.on,
+    ping: (timeoutMs) => ping(backend, timeoutMs ?? deps.timeoutMs ?? 2_000),
+    async lastPoll() {
+      await ready();
+      const [value] = await backend.store.flags([LAST_POLL_KEY]);
+      return value === undefined ? undefined : Number(value);
+    },
+  };
+}
+
+/** A job that was cancelled before it started is gone from the queue; its flag keeps what it was. */
+function cancelledView(flag: string): JobView | undefined {
+  const { job, reason } = JSON.parse(flag) as { job?: JobView; reason?: string };
+  return job && { ...job, state: 'cancelled', error: reason ?? 'Cancelled' };
+}
+
+async function countAll(backend: QueueBackend): Promise<QueueStats> {
+  const counted = await Promise.all(queueNames.map(async (queue) => [queue, await count(backend, queue)] as const));
+  // Object.fromEntries forgets that every name is there.
+  return Object.fromEntries(counted) as QueueStats;
+}
+
+async function count(backend: QueueBackend, name: QueueName): Promise<QueueCounts> {
+  const queue = backend.queue(name);
+  const [counts, paused] = await Promise.all([
+    queue.getJobCounts('waiting', 'prioritized', 'active', 'completed', 'failed', 'delayed', 'waiting-children'),
+    queue.isPaused(),
+  ]);
+  const of = (state: string): number => counts[state] ?? 0;
+  return {
+    waiting: of('waiting') + of('prioritized'),
+    active: of('active'),
+    completed: of('completed'),
+    failed: of('failed'),
+    delayed: of('delayed'),
+    waitingChildren: of('waiting-children'),
+    paused,
+  };
+}
+
+async function ping(backend: QueueBackend, timeoutMs: number): Promise<void> {
+  await backend.ready(timeoutMs);
+  let timer: NodeJS.Timeout | undefined;
+  const expired = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new UnavailableError(`No answer from the queue within ${timeoutMs} ms`)), timeoutMs);
+  });
+  await Promise.race([backend.ping(), expired]).finally(() => clearTimeout(timer));
+}
+
+const FINAL: readonly JobState[] = ['completed', 'failed', 'cancelled'];
+
+async function waitForJob(
+  events: JobEvents,
+  getJob: (queue: QueueName, jobId: string) => Promise<JobView | undefined>,
+  queue: QueueName,
+  jobId: string,
+  { timeoutMs, signal }: { timeoutMs: number; signal?: AbortSignal },
+): Promise<unknown> {
+  const ending = Promise.withResolvers<unknown>();
+  const look = async (): Promise<void> => {
+    const job = await getJob(queue, jobId);
+    if (!job) ending.reject(new NotFoundError(`Job on ${queue}`, jobId));
+    else if (job.state === 'completed') ending.resolve(job.result);
+    else if (FINAL.includes(job.state)) ending.reject(new JobFailedError(queue, jobId, job.error ?? job.state));
+  };
+  const onEvent = (event: JobEvent): void => {
+    if (event.jobId !== jobId) return;
+    if (event.type === 'completed') ending.resolve(event.result);
+    if (event.type === 'failed' || event.type === 'removed') look().catch(ending.reject);
+  };
+  const unsubscribe = events.on(queue, onEvent);
+  // A look that fails (the queue is away for a moment) is repeated; the timeout ends the wait.
+  const interval = setInterval(() => void look().catch(() => undefined), LOOK_EVERY_MS);
+  const timer = setTimeout(
+    () => ending.reject(new UnavailableError(`Job ${jobId} did not end within ${timeoutMs} ms; it goes on`, { code: 'wait_timeout' })),
+    timeoutMs,
+  );
+  const onAbort = (): void => ending.reject(signal?.reason);
+  signal?.addEventListener('abort', onAbort, { once: true });
+  look().catch(() => undefined);
+  try {
+    return await ending.promise;
+  } finally {
+    unsubscribe();
+    clearInterval(interval);
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', onAbort);
+  }
+}
