@@ -122,5 +122,5 @@ function notJson(body: string): HttpError {
   const problem = findJsonProblem(body);
   if (!problem) return new HttpError(400, 'invalid_json', 'The body has a key named __proto__ or constructor.prototype, which is not accepted.');
   const { position, line, column, expected } = problem;
-  return new HttpError(400, 'invalid_json', `The body is not JSON: at position ${position} (line ${line}, column ${column}) I expected ${expected}.`, { ...problem });
+  return new HttpError(400, 'invalid_json', `The body is not JSON: at position ${position} (line ${line}, column ${column}) expected ${expected}.`, { ...problem });
 }

@@ -20,13 +20,9 @@ export function answer<T>(data: T): { success: true; data: T } {
   return { success: true, data };
 }
 
-/** Text that Postgres can store: no NUL, no half characters; not blank. */
-export function text(options: { max: number }) {
-  return z
-    .string()
-    .max(options.max)
-    .refine((value) => value.trim() !== '', 'must not be blank')
-    .refine((value) => !value.includes('\0') && value.isWellFormed(), 'must be well-formed Unicode without NUL characters');
+/** Text that is not blank; at most `max` UTF-16 units. */
+export function text({ max }: { max: number }) {
+  return z.string().max(max).regex(/\S/, 'must not be blank');
 }
 
 export const pageQuery = z.object({

@@ -11,11 +11,10 @@ export const END_ID = 'end';
 
 export interface EventStream {
   readonly body: Readable;
-  readonly closed: boolean;
   send(event: string, data: unknown, id?: string): void;
   /** Flushes what was sent, then closes. Safe to call twice. */
   end(): void;
-  /** Runs once, whoever closes: server, client or shutdown. */
+  /** Runs once, whoever closes: server, client or shutdown; at once when that has happened. */
   onClose(listener: () => void): void;
 }
 
@@ -44,7 +43,8 @@ export function createStreams(app: App, options: { heartbeatMs: number; maxPerCa
       if (own.size === 0) openByOwner.delete(owner);
     });
     // The response's end, not the request's: that one closes as soon as it has been read.
-    reply.raw.once('close', stream.end);
+    if (reply.raw.closed) stream.end();
+    else reply.raw.once('close', stream.end);
     reply.headers({ 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache, no-transform', 'x-accel-buffering': 'no' });
     return stream;
   }
@@ -74,13 +74,11 @@ function createStream(heartbeatMs: number): EventStream {
 
   return {
     body,
-    get closed() {
-      return closed;
-    },
     send: (event, data, id) => write(`${id === undefined ? '' : `id: ${id}\n`}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`),
     end,
     onClose: (listener) => {
-      listeners.push(listener);
+      if (closed) listener();
+      else listeners.push(listener);
     },
   };
 }

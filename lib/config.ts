@@ -1,46 +1,40 @@
-import { randomUUID } from 'node:crypto';
+import { assemble, type Config, type LogConfig, logConfig } from './config/assemble.ts';
 import { type Environment, findSlips, type Reading, readEnvironment } from './config/environment.ts';
 import { ConfigError } from './config/error.ts';
 import { deepFreeze } from './config/freeze.ts';
-import { chooseMode, type Mode, type Role } from './config/mode.ts';
-import { type QueueConfig, queueConfigs } from './config/queue-settings.ts';
-import { compact } from './config/variable.ts';
+import { chooseMode, type Role } from './config/mode.ts';
 import { environment, type Values } from './config/variables/index.ts';
-import type { QueueName } from './jobs/define.ts';
+import { queueVariable } from './config/variables/queues.ts';
 import { queueNames } from './jobs/index.ts';
 
-export type { DatabaseConnection, HostAndPort, QueueConnection, RedisConnection, TlsConfig } from './config/connections.ts';
+export type { Config } from './config/assemble.ts';
 export { describeConfig } from './config/describe.ts';
-export type { Environment } from './config/environment.ts';
 export { ConfigError } from './config/error.ts';
-export type { Mode, Role } from './config/mode.ts';
-export { loadProducerConfig, type ProducerConfig } from './config/producer.ts';
-export type { QueueConfig } from './config/queue-settings.ts';
-
-/** Everything that the environment says, once, as it is used. Deeply frozen. */
-export type Config = ReturnType<typeof assemble>;
-export type AiConfig = Config['ai'];
 
 /**
- * The only way from the environment to the rest of Hivepulse; main.ts files pass `process.env`.
+ * The only way from the environment to the rest of Hivepulse, taken once, by main.ts files with `process.env`. Deeply frozen.
  * Throws `ConfigError` with every problem at once: missing, malformed and contradicting values, and names that look like slips of ours.
  */
 export function loadConfig(env: Environment, { role }: { role: Role }): Config {
   const reading = readEnvironment(environment, env);
-  reading.problems.push(...findSlips(environment, env, reading.values.HIVEPULSE_ALLOW_VARIABLES ?? []));
+  reading.problems.push(...findSlips(environment, env, reading.values.HIVEPULSE_ALLOW_VARIABLES));
   const mode = chooseMode(reading, role);
   checkRelations(reading);
   if (reading.problems.length > 0) throw new ConfigError(reading.problems);
-  return deepFreeze(assemble(reading.values, role, mode));
+  return deepFreeze(assemble(reading.values, mode));
 }
 
-/** What `npm run migrate` needs. Throws `ConfigError`. */
-export function loadMigrateConfig(env: Environment): { databaseUrl: string; log: Config['log'] } {
-  const reading = readEnvironment(environment.pick({ DATABASE_URL: true, LOG_LEVEL: true, LOG_FILE: true, DEBUG_SCORING: true }), env);
+/** What `npm run migrate` needs; `queueInPostgres`: BullMQ's own tables belong into that database too. Throws `ConfigError`. */
+export function loadMigrateConfig(env: Environment): { databaseUrl: string; queueInPostgres: boolean; log: LogConfig } {
+  const reading = readEnvironment(
+    environment.pick({ DATABASE_URL: true, QUEUE_BACKEND: true, LOG_LEVEL: true, LOG_FILE: true, DEBUG_SCORING: true }),
+    env,
+  );
   const { problems, named, values } = reading;
-  if (!named.has('DATABASE_URL')) problems.push('DATABASE_URL is missing: the Postgres that the migrations are applied to');
+  if (!named.has('DATABASE_URL'))
+    problems.push('DATABASE_URL is missing: the Postgres that the migrations are applied to', ...findSlips(environment, env));
   if (problems.length > 0 || values.DATABASE_URL === undefined) throw new ConfigError(problems);
-  return deepFreeze({ databaseUrl: values.DATABASE_URL, log: logConfig(values) });
+  return deepFreeze({ databaseUrl: values.DATABASE_URL, queueInPostgres: values.QUEUE_BACKEND === 'postgres', log: logConfig(values) });
 }
 
 const PAIRS = [
@@ -54,9 +48,11 @@ function checkRelations({ values, named, problems }: Reading<Values>): void {
   for (const [one, other] of PAIRS) {
     if (named.has(one) !== named.has(other)) problems.push(`${one} and ${other} belong together: set both or none`);
   }
-  const asked = new Map([['AI_PROVIDER', values.AI_PROVIDER], ...queueNames.map((queue) => [queueVariable(queue, 'AI_PROVIDER'), values.queues[queue].AI_PROVIDER] as const)]);
-  for (const [name, provider] of asked) {
+  const providers = queueNames.map((queue) => ({ name: queueVariable(queue, 'AI_PROVIDER'), provider: values.queues[queue].AI_PROVIDER }));
+  for (const { name, provider } of [{ name: 'AI_PROVIDER', provider: values.AI_PROVIDER }, ...providers]) {
     if (provider === 'openai' && !named.has('OPENAI_API_KEY')) problems.push(`${name}=openai needs OPENAI_API_KEY`);
     if (provider === 'anthropic' && !named.has('ANTHROPIC_API_KEY')) problems.push(`${name}=anthropic needs ANTHROPIC_API_KEY`);
   }
+  const ids = values.TOKEN_ENCRYPTION_KEY?.map(({ id }) => id) ?? [];
+  if (new Set(ids).size < ids.length) problems.push('TOKEN_ENCRYPTION_KEY has two keys with the same id');
 }

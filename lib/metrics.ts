@@ -1,24 +1,14 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { AiCall } from './ai/books.ts';
 import type { AttemptReport } from './queue/runner.ts';
 import type { QueueStats } from './queue/types.ts';
 
 /** Seconds; from a cache hit to the longest job. */
 const BUCKETS = [0.005, 0.025, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3_600];
 
-export interface AiCallReport {
-  provider: string;
-  model: string;
-  operation: string;
-  durationMs: number;
-  inputTokens: number;
-  outputTokens: number;
-  costUsd: number;
-  cached: boolean;
-}
-
 export interface Metrics {
   attempt(report: AttemptReport): void;
-  aiCall(report: AiCallReport): void;
+  aiCall(report: AiCall): void;
   /** Prometheus text. */
   render(): Promise<string>;
   contentType: string;

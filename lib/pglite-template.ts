@@ -3,18 +3,18 @@
  * Files appear by rename, so any number of processes may build the same one at once.
  */
 import { createHash } from 'node:crypto';
-import { lstatSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir, userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { PGlite, PGliteOptions } from '@electric-sql/pglite';
+import type { PGlite } from '@electric-sql/pglite';
 import { DAY } from './clock.ts';
 import type { PgliteTemplate } from './pglite.ts';
 
 interface TemplateRequest extends PgliteTemplate {
   cacheDir: string;
-  settings: PGliteOptions;
+  settings: { startParams: string[] };
 }
 
 /** Segments of 1 MB instead of 16 keep a new folder small. */
@@ -26,7 +26,7 @@ const building = new Map<string, Promise<Uint8Array<ArrayBuffer>>>();
 
 /** The template as an uncompressed tar, from the cache or built now. */
 export async function cachedTemplate(request: TemplateRequest): Promise<Uint8Array<ArrayBuffer>> {
-  const settingsHash = hashOf([pgliteVersion(), ...INITDB_PARAMETERS, ...(request.settings.startParams ?? [])]);
+  const settingsHash = hashOf([packageVersion('@electric-sql/pglite'), ...INITDB_PARAMETERS, ...request.settings.startParams]);
   const emptyFile = join(request.cacheDir, `empty-${settingsHash}.tar`);
   const file = join(request.cacheDir, `${request.name}-${hashOf([settingsHash, request.version])}.tar`);
   return once(file, async () => {
@@ -45,16 +45,20 @@ async function readOrBuild(file: string, build: () => Promise<Uint8Array<ArrayBu
   const cached = await readFile(file).catch(() => undefined);
   if (cached) return cached;
   const tar = await build();
-  const partial = `${file}.${process.pid}.${performance.now()}.partial`;
-  // A full or read-only disk costs the next start some seconds; it must not cost this one.
-  await writeFile(partial, tar, { mode: 0o600 })
-    .then(() => rename(partial, file))
-    .catch(() => rm(partial, { force: true }));
+  await keepFile(file, tar);
   await removeUnused(dirname(file), Date.now());
   return tar;
 }
 
-async function buildEmpty(settings: PGliteOptions): Promise<Uint8Array<ArrayBuffer>> {
+/** Whole or not at all. A full or read-only disk costs the next start some time; it must not cost this one. */
+export async function keepFile(file: string, content: Uint8Array | string): Promise<void> {
+  const partial = `${file}.${process.pid}.${performance.now()}.partial`;
+  await writeFile(partial, content, { mode: 0o600 })
+    .then(() => rename(partial, file))
+    .catch(() => rm(partial, { force: true }));
+}
+
+async function buildEmpty(settings: TemplateRequest['settings']): Promise<Uint8Array<ArrayBuffer>> {
   const { PGlite } = await import('@electric-sql/pglite');
   const pg = await PGlite.create({ ...settings, initDbStartParams: INITDB_PARAMETERS });
   // Two thirds of a new folder are databases that only CREATE DATABASE reads.
@@ -105,9 +109,11 @@ async function removeUnused(cacheDir: string, now: number): Promise<void> {
   }
 }
 
-function pgliteVersion(): string {
-  const entry = createRequire(import.meta.url).resolve('@electric-sql/pglite');
-  const manifest: unknown = JSON.parse(readFileSync(join(dirname(entry), '..', 'package.json'), 'utf8'));
+/** Of an installed package, whatever it exports; part of what a prepared file depends on. */
+export function packageVersion(name: string): string {
+  const folders = createRequire(import.meta.url).resolve.paths(name) ?? [];
+  const file = folders.map((folder) => join(folder, name, 'package.json')).find((candidate) => existsSync(candidate));
+  const manifest: unknown = file ? JSON.parse(readFileSync(file, 'utf8')) : undefined;
   return typeof manifest === 'object' && manifest !== null && 'version' in manifest ? String(manifest.version) : 'unknown';
 }
 

@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import type { PGlite, PGliteOptions } from '@electric-sql/pglite';
+import type { PGlite } from '@electric-sql/pglite';
 import { cachedTemplate, defaultCacheDir, extractTar } from './pglite-template.ts';
 
 export interface PgliteTemplate {
@@ -25,6 +25,13 @@ export interface OpenPgliteOptions {
   cacheDir?: string;
 }
 
+/** What `PGlite.create` takes; spelt out, as another package may bring a PGlite of its own. */
+export interface PgliteSettings {
+  startParams: string[];
+  dataDir?: string;
+  loadDataDir?: Blob;
+}
+
 /** Opens a folder as it is, or starts a new one from the template. The caller closes it. */
 export async function openPglite(options: OpenPgliteOptions): Promise<PGlite> {
   const [{ PGlite }, settings] = await Promise.all([import('@electric-sql/pglite'), preparePglite(options)]);
@@ -32,9 +39,9 @@ export async function openPglite(options: OpenPgliteOptions): Promise<PGlite> {
 }
 
 /** The same for those whose PGlite is made by somebody else: fills the folder when it is new, and returns the options to make it with. */
-export async function preparePglite(options: OpenPgliteOptions): Promise<PGliteOptions> {
+export async function preparePglite(options: OpenPgliteOptions): Promise<PgliteSettings> {
   const { PGlite } = await import('@electric-sql/pglite');
-  const settings: PGliteOptions = { startParams: [...PGlite.defaultStartParams, ...START_PARAMETERS] };
+  const settings = { startParams: [...PGlite.defaultStartParams, ...START_PARAMETERS] };
   const template = () => cachedTemplate({ ...options.template, cacheDir: options.cacheDir ?? defaultCacheDir(), settings });
   if (options.dataDir === ':memory:') return { ...settings, loadDataDir: new Blob([await template()]) };
   const dataDir = resolve(options.dataDir);

@@ -1,7 +1,10 @@
 import { createBullBoard } from '@bull-board/api';
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
+import type { IServerAdapter } from '@bull-board/api/typings/app';
 import { FastifyAdapter } from '@bull-board/fastify';
 import type { Queue } from 'bullmq';
+import { currentContext } from '../../lib/context.ts';
+import type { Logger } from '../../lib/log.ts';
 import type { Access } from '../access.ts';
 import type { App } from '../deps.ts';
 import { answerFor } from '../errors.ts';
@@ -13,23 +16,28 @@ const access: Access = 'admin';
  * Bull Board, to look at. Read-only: every queue's work has a row, and the row is the truth. Removing or retrying a job
  * behind its back would leave the two telling different stories; `DELETE …/jobs/:id` and `POST …/retry` do it right.
  */
-export async function mountBoard(app: App, queues: readonly Queue[], bodyLimitBytes: number): Promise<void> {
-  const serverAdapter = new FastifyAdapter().setBasePath(BOARD_PATH);
+export async function mountBoard(app: App, queues: readonly Queue[], { log, bodyLimitBytes }: { log: Logger; bodyLimitBytes: number }): Promise<void> {
+  const adapter = new FastifyAdapter().setBasePath(BOARD_PATH);
+  // Where npm keeps two copies of @bull-board/api, their classes differ by a private field alone.
+  const serverAdapter = adapter as unknown as IServerAdapter;
   createBullBoard({
     queues: queues.map(toAdapter),
     serverAdapter,
     options: { uiConfig: { boardTitle: 'Hivepulse', hideRedisDetails: true, miscLinks: [{ text: 'API', url: '/docs' }] } },
   });
-  serverAdapter.setErrorHandler((error) => {
-    const { status, body } = answerFor(error, { correlationId: 'unknown', bodyLimitBytes });
-    return { status, body };
+  // After createBullBoard, which sets one of its own: refusals at the door and failures behind it look like everywhere else.
+  adapter.setErrorHandler((error) => {
+    const { status, body, unexpected } = answerFor(error, { correlationId: currentContext().correlationId ?? 'unknown', bodyLimitBytes });
+    if (unexpected) log.error({ event: 'http.error', err: error }, 'Bull Board request failed');
+    // Its type lists the statuses that Bull Board itself answers with; any number is passed on.
+    return { status: status as 500, body };
   });
   await app.register(async (scope) => {
     scope.addHook('onRoute', (route) => {
       route.config = { ...route.config, access };
       route.schema = { ...route.schema, hide: true };
     });
-    await scope.register(serverAdapter.registerPlugin(), { prefix: BOARD_PATH });
+    await scope.register(adapter.registerPlugin(), { prefix: BOARD_PATH });
   });
 }
 

@@ -28,7 +28,7 @@ export function healthRoutes(app: App, deps: ApiDeps): void {
     },
     handler: async (request) => {
       const [queue, database] = await Promise.all([checkQueue(deps), checkDatabase(deps)]);
-      const details = request.caller ? { checks: { queue, database } } : {};
+      const details = request.caller ? { checks: { queue, database } } : undefined;
       if (queue === 'ok' && database === 'ok') return answer({ ready: true as const, ...details });
       throw new HttpError(503, 'not_ready', 'Not ready to take work.', details);
     },

@@ -85,62 +85,114 @@ async function readableJob({ queue: queues, visible }: JobEventDeps, request: Fa
 }
 
 const ENDED: ReadonlySet<JobView['state']> = new Set(['completed', 'failed', 'cancelled']);
+const FIRST_RECHECK_MS = 50;
 
 /**
- * Listens first and reads the job afterwards, so that nothing falls between; what was heard meanwhile follows the state.
- * A subscription takes a moment to be made, and its events may get lost with a connection: the job is read again now and then.
+ * Listens first and reads the job afterwards, so that nothing falls between. But a subscription takes a moment to be made, and its
+ * events may get lost with a connection: so the job is read again, soon at first and then now and then, and what was missed is told.
  */
 async function follow({ queue: queues, log, recheckMs }: JobEventDeps, queue: QueueName, id: string, stream: EventStream): Promise<void> {
-  let heard: JobEvent[] | undefined = [];
+  const teller = createTeller(stream, queue, id);
 
-  const pass = (event: JobEvent) => {
-    if (event.type === 'completed' || event.type === 'failed' || event.type === 'removed') return recheck(event);
-    stream.send(event.type, event.type === 'progress' ? event.progress : { queue, jobId: id });
-  };
+  async function recheck(): Promise<void> {
+    try {
+      const job = await queues.getJob(queue, id);
+      if (job) teller.read(job);
+      else teller.end({ type: 'removed', queue, jobId: id });
+    } catch (error) {
+      log.debug({ event: 'http.stream_recheck', jobId: id, error: messageOf(error) }, 'job not read');
+    }
+  }
 
-  /** Reads how it ended: the event of a cancelled job says `failed`. */
-  const recheck = (event?: JobEvent) => {
-    queues.getJob(queue, id).then(
-      (job) => {
-        if (!job) finish(stream, { type: 'removed', queue, jobId: id });
-        else if (ENDED.has(job.state)) finish(stream, endingOf(job));
-        else if (event && event.type !== 'removed') finish(stream, event);
-      },
-      (error: unknown) => log.debug({ event: 'http.stream_recheck', jobId: id, error: messageOf(error) }, 'job not read'),
-    );
-  };
-
-  const timer = setInterval(recheck, recheckMs);
-  stream.onClose(() => clearInterval(timer));
-  stream.onClose(queues.onJobEvent(queue, (event) => {
+  function onEvent(event: JobEvent): void {
     if (event.jobId !== id) return;
-    if (heard) heard.push(event);
-    else pass(event);
-  }));
+    // How it ended is read from the job: the event of one that was cancelled says `failed`.
+    if (event.type === 'completed' || event.type === 'failed' || event.type === 'removed') void recheck();
+    else teller.hear(event);
+  }
 
-  const job = await queues.getJob(queue, id).catch((error: unknown) => {
+  stream.onClose(queues.onJobEvent(queue, onEvent));
+  try {
+    const job = await queues.getJob(queue, id);
+    if (!job) throw new NotFoundError('Job', id);
+    teller.begin(job);
+  } catch (error) {
     stream.end();
     throw error;
-  });
-  if (!job) {
-    stream.end();
-    throw new NotFoundError('Job', id);
   }
-  stream.send('state', job);
-  if (ENDED.has(job.state)) return finish(stream, endingOf(job));
-  const missed = heard;
-  heard = undefined;
-  missed.forEach(pass);
+  repeat(recheck, recheckMs, stream);
+}
+
+/** After 50, 100, 200 … ms, then every `everyMs`, until the stream closes. */
+function repeat(work: () => Promise<void>, everyMs: number, stream: EventStream): void {
+  let timer: NodeJS.Timeout | undefined;
+  const after = (ms: number): void => {
+    timer = setTimeout(() => {
+      void work();
+      after(Math.min(2 * ms, everyMs));
+    }, ms);
+  };
+  after(Math.min(FIRST_RECHECK_MS, everyMs));
+  stream.onClose(() => clearTimeout(timer));
 }
 
 type Ending = { type: 'completed' | 'failed' | 'cancelled' | 'removed'; queue: QueueName; jobId: string; result?: unknown; error?: string };
 
+/** Says each thing once, whether it was heard from an event or read from the job. */
+function createTeller(stream: EventStream, queue: QueueName, jobId: string) {
+  let begun = false;
+  /** Events arrive, so reading the job tells nothing that they will not: only how it ended. */
+  let live = false;
+  let state: string | undefined;
+  let progress = 'undefined';
+  const early: JobEvent[] = [];
+
+  function tellState(next: JobEvent['type'] | JobView['state']): void {
+    if (next === state) return;
+    state = next;
+    stream.send(next, { queue, jobId });
+  }
+
+  function tellProgress(next: JobView['progress']): void {
+    const text = JSON.stringify(next) ?? 'undefined';
+    if (next === undefined || text === progress) return;
+    progress = text;
+    stream.send('progress', next);
+  }
+
+  function hear(event: JobEvent): void {
+    if (!begun) return void early.push(event);
+    live = true;
+    if (event.type === 'progress') tellProgress(event.progress);
+    else tellState(event.type);
+  }
+
+  function read(job: JobView): void {
+    if (!begun) return;
+    const ended = ENDED.has(job.state);
+    if (!live && !ended) tellState(job.state);
+    if (!live || ended) tellProgress(job.progress);
+    if (ended) end(endingOf(job));
+  }
+
+  function end(ending: Ending): void {
+    stream.send(ending.type, ending, END_ID);
+    stream.end();
+  }
+
+  function begin(job: JobView): void {
+    begun = true;
+    state = job.state;
+    progress = JSON.stringify(job.progress) ?? 'undefined';
+    stream.send('state', job);
+    if (ENDED.has(job.state)) end(endingOf(job));
+    else early.forEach(hear);
+  }
+
+  return { begin, hear, read, end };
+}
+
 function endingOf({ state, queue, id, result, error }: JobView): Ending {
   if (state === 'completed') return { type: 'completed', queue, jobId: id, result };
   return { type: state === 'cancelled' ? 'cancelled' : 'failed', queue, jobId: id, error: error ?? state };
-}
-
-function finish(stream: EventStream, ending: Ending | JobEvent): void {
-  stream.send(ending.type, ending, END_ID);
-  stream.end();
 }

@@ -166,7 +166,7 @@ function fromStory(id: string, story: Story): ScoringJob {
 
 function storedResult({ id, refinedScores }: Story): ScoringJob['result'] {
   if (!refinedScores) return null;
-  const { hypeScore, ethicsScore, realityCheck, eli5Summary, claims, provider, model, promptVersion } = refinedScores;
-  const enhancedScores = { hypeScore, ethicsScore, realityCheck, eli5Summary, claims };
+  const { hypeScore, ethicsScore, realityCheck, eli5Summary, eli5Grade, claims, provider, model, promptVersion } = refinedScores;
+  const enhancedScores = { hypeScore, ethicsScore, realityCheck, eli5Summary, eli5Grade, claims };
   return { success: true, storyId: id, enhancedScores, processingTime: null, provider, model, promptVersion };
 }

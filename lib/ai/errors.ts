@@ -33,7 +33,11 @@ export class NoAnswerError extends PermanentError {
 }
 
 export function modelRefused(vendor: Vendor, spent: { model: string; usage: Usage }): NoAnswerError {
-  return new NoAnswerError(`${vendorLabel(vendor)} (${spent.model}) refused to answer; the text may go against its usage policy`, 'model_refused', spent);
+  return new NoAnswerError(
+    `${vendorLabel(vendor)} (${spent.model}) refused to answer; the text may go against its usage policy`,
+    'model_refused',
+    spent,
+  );
 }
 
 export function modelTruncated(vendor: Vendor, spent: { model: string; usage: Usage }): NoAnswerError {

@@ -1,7 +1,7 @@
 import type OpenAI from 'openai';
 import type { Response, ResponseCreateParamsNonStreaming } from 'openai/resources/responses/responses';
-import { PermanentError } from '../errors.ts';
 import type { Clock } from '../clock.ts';
+import { PermanentError } from '../errors.ts';
 import type { AiProvider, CallOptions, Embeddings, GenerateRequest, RawGeneration, Usage } from './contract.ts';
 import { withDeadline } from './deadline.ts';
 import { failedResponse, modelRefused, modelTruncated, toAiError } from './errors.ts';

@@ -46,7 +46,6 @@ function multiply(price: Price, usage: Usage): number {
   const cached = Math.min(usage.cachedInputTokens, usage.inputTokens);
   const written = Math.min(usage.cacheWriteTokens ?? 0, usage.inputTokens - cached);
   const plain = usage.inputTokens - cached - written;
-  const dollars =
-    plain * rates.input + cached * rates.cachedInput + written * (rates.cacheWrite ?? rates.input) + usage.outputTokens * rates.output;
+  const dollars = plain * rates.input + cached * rates.cachedInput + written * (rates.cacheWrite ?? rates.input) + usage.outputTokens * rates.output;
   return dollars / 1_000_000;
 }

@@ -1,6 +1,6 @@
 import type { Reading } from './environment.ts';
 import { compact } from './variable.ts';
-import type { ProducerValues } from './variables/index.ts';
+import type { ProducerValues } from './variables/producer.ts';
 
 export interface TlsConfig {
   /** PEM. */

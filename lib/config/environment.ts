@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { messageOf } from '../errors.ts';
 import { queueNames } from '../jobs/index.ts';
 import { nearest } from './did-you-mean.ts';
@@ -24,13 +24,19 @@ interface Declared {
   path: readonly string[];
 }
 
+/** What one variable was set to, and under which of its names. */
+interface Text {
+  name: string;
+  text: string;
+}
+
 type NestedText = { [key: string]: string | NestedText };
 
 /** Parses all variables of `schema`; never throws for what the environment holds. */
 export function readEnvironment<S extends z.ZodObject>(schema: S, env: Environment): Reading<z.output<S>> {
   const declared = declaredIn(schema);
   const problems: string[] = [];
-  const texts = new Map<Declared, string>();
+  const texts = new Map<Declared, Text>();
   for (const one of declared) {
     const text = readText(one, env, problems);
     if (text !== undefined) texts.set(one, text);
@@ -42,19 +48,20 @@ export function readEnvironment<S extends z.ZodObject>(schema: S, env: Environme
   for (const one of [...texts.keys()]) {
     const issue = first.error.issues.find(({ path }) => one.path.every((key, index) => path[index] === key));
     if (issue === undefined) continue;
-    problems.push(explain(one, issue.message, texts.get(one) ?? ''));
+    problems.push(explain(one.about, issue.message, texts.get(one)));
     texts.delete(one);
   }
   return { values: schema.parse(inputOf(texts)), named, problems };
 }
 
 /** Names in `env` that look like slips of ours, as problems. */
-export function findSlips(schema: z.ZodObject, env: Environment, allowed: readonly string[]): string[] {
+export function findSlips(schema: z.ZodObject, env: Environment, allowed: readonly string[] = []): string[] {
   const known = declaredIn(schema).flatMap(namesOf);
   return Object.keys(env).flatMap((name) => {
     if (known.includes(name) || allowed.includes(name) || env[name] === undefined || name.startsWith('npm_')) return [];
     const meant = nearest(name, known);
-    if (meant !== undefined) return [`${name} is unknown: did you mean ${meant}? (If it belongs to something else: HIVEPULSE_ALLOW_VARIABLES=${name})`];
+    if (meant !== undefined)
+      return [`${name} is unknown: did you mean ${meant}? (If it belongs to something else: HIVEPULSE_ALLOW_VARIABLES=${name})`];
     return name.startsWith('HIVEPULSE_') ? [`${name} is unknown: there is no such variable`] : [];
   });
 }
@@ -79,22 +86,22 @@ export function namesOf({ name, about }: Pick<Declared, 'name' | 'about'>): stri
   return about.secret || about.file ? names.flatMap((one) => [one, `${one}_FILE`]) : names;
 }
 
-function readText(one: Declared, env: Environment, problems: string[]): string | undefined {
+function readText(one: Declared, env: Environment, problems: string[]): Text | undefined {
   for (const name of [one.name, ...(one.about.aliases ?? [])]) {
     const written = tidy(env[name], one.about);
     const file = one.about.secret || one.about.file ? tidy(env[`${name}_FILE`], {}) : undefined;
     if (written !== undefined && file !== undefined) problems.push(`${name} and ${name}_FILE are both set: remove one`);
-    if (written !== undefined) return written;
+    if (written !== undefined) return { name, text: written };
     if (file !== undefined) return readSecretFile(`${name}_FILE`, file, problems);
   }
   return undefined;
 }
 
-function readSecretFile(name: string, path: string, problems: string[]): string | undefined {
+function readSecretFile(name: string, path: string, problems: string[]): Text | undefined {
   try {
     const content = readFileSync(path, 'utf8').trim();
     if (content === '') problems.push(`${name} names ${path}, which is empty`);
-    return content === '' ? undefined : content;
+    return content === '' ? undefined : { name, text: content };
   } catch (error) {
     problems.push(`${name} names ${path}, which cannot be read (${messageOf(error)})`);
     return undefined;
@@ -112,13 +119,14 @@ function tidy(written: string | undefined, about: Partial<About>): string | unde
   return value === '' || /^tcp:\/\//.test(value) ? undefined : value;
 }
 
-function explain({ name, about }: Declared, mustBe: string, text: string): string {
-  return `${name} must be ${mustBe}${about.secret || about.file ? '' : `; it is "${text}"`}`;
+function explain(about: About, mustBe: string, set: Text | undefined): string {
+  const shown = about.secret || about.file ? '' : `; it is "${set?.text}"`;
+  return `${set?.name} must be ${mustBe}${shown}`;
 }
 
-function inputOf(texts: ReadonlyMap<Declared, string>): NestedText {
+function inputOf(texts: ReadonlyMap<Declared, Text>): NestedText {
   const input: NestedText = { queues: Object.fromEntries(queueNames.map((queue) => [queue, {}])) };
-  for (const [{ path }, text] of texts) {
+  for (const [{ path }, { text }] of texts) {
     let target = input;
     for (const key of path.slice(0, -1)) {
       const next = target[key];

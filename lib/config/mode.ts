@@ -1,6 +1,6 @@
 import { type DatabaseConnection, databaseConnection, namesDatabase, namesQueue, type QueueConnection, queueConnection } from './connections.ts';
 import type { Reading } from './environment.ts';
-import type { ProducerValues } from './variables/index.ts';
+import type { ProducerValues } from './variables/producer.ts';
 
 /** Which process reads the configuration. */
 export type Role = 'start' | 'demo' | 'worker' | 'api' | 'scheduler';

@@ -4,7 +4,7 @@ import { type Environment, readEnvironment } from './environment.ts';
 import { ConfigError } from './error.ts';
 import { deepFreeze } from './freeze.ts';
 import { type QueueConfig, queueConfigs } from './queue-settings.ts';
-import { producerEnvironment } from './variables/index.ts';
+import { producerEnvironment } from './variables/producer.ts';
 
 /** How an app that imports the helpers reaches the queues. */
 export type ProducerConfig =
@@ -23,10 +23,13 @@ export function loadProducerConfig(env: Environment = process.env): ProducerConf
     if (namesQueue(reading)) {
       const queue = queueConnection(reading);
       const database = namesDatabase(reading) ? databaseConnection(reading) : undefined;
-      return queue === undefined ? { kind: 'none', message: NONE } : { kind: 'queue', queue, queues: queueConfigs(values), ...(database ? { database } : {}) };
+      return queue === undefined
+        ? { kind: 'none', message: NONE }
+        : { kind: 'queue', queue, queues: queueConfigs(values), ...(database ? { database } : {}) };
     }
     const { HIVEPULSE_URL: url, HIVEPULSE_API_KEY: apiKey } = values;
-    if (named.has('HIVEPULSE_URL') && !named.has('HIVEPULSE_API_KEY')) problems.push('HIVEPULSE_URL needs HIVEPULSE_API_KEY: one of the API_KEYS there');
+    if (named.has('HIVEPULSE_URL') && !named.has('HIVEPULSE_API_KEY'))
+      problems.push('HIVEPULSE_URL needs HIVEPULSE_API_KEY: one of the API_KEYS there');
     return url === undefined || apiKey === undefined ? { kind: 'none', message: NONE } : { kind: 'http', url, apiKey };
   })();
   if (problems.length > 0) throw new ConfigError(problems);

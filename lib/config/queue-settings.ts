@@ -1,6 +1,6 @@
 import type { Backoff, QueueDefinition, QueueName } from '../jobs/define.ts';
 import { queueNames, queues } from '../jobs/index.ts';
-import type { ProducerValues } from './variables/index.ts';
+import type { ProducerValues } from './variables/producer.ts';
 
 /** The numbers of one queue, after the environment has had its say. Attempts, backoff and retention are read where a job is added, the rest in the worker. */
 export interface QueueConfig {

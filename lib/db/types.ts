@@ -85,7 +85,7 @@ export interface StoriesTable {
   create(story: NewStory): Promise<Story>;
   get(id: string): Promise<Story | undefined>;
   /** Newest first. */
-  list(options: { limit: number; cursor?: string; scoringStatus?: ScoringStatus }): Promise<Page<Story>>;
+  list(options: { limit: number; cursor?: string; scoringStatus?: ScoringStatus; userId?: string }): Promise<Page<Story>>;
   /** Remembers the job that will refine the story; status becomes `queued` unless a run is under way. */
   queued(id: string, jobId: string): Promise<void>;
   /** Takes the fencing token: status `processing`. Undefined when the story does not exist. */
@@ -118,7 +118,8 @@ export interface FailedJob {
   replayedJobId: string | null;
 }
 
-export type NewFailedJob = Omit<FailedJob, 'id' | 'failedAt' | 'replayedAt' | 'replayedJobId'>;
+/** The fingerprint is made where the failure is stored. */
+export type NewFailedJob = Omit<FailedJob, 'id' | 'fingerprint' | 'failedAt' | 'replayedAt' | 'replayedJobId'>;
 
 export interface FailedJobsTable {
   /** Once per (queue, job id, run), whoever notices it; true when this call was the first. */

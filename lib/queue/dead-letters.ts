@@ -9,7 +9,7 @@ import type { AnyProcessor } from './runner.ts';
 
 /** Where dead letters are kept; `lib/db` implements it. Recording is once per (queue, job id, run), whoever notices the failure. */
 export interface FailureSink {
-  record(failure: Omit<NewFailedJob, 'fingerprint'>): Promise<boolean>;
+  record(failure: NewFailedJob): Promise<boolean>;
   recorded(keys: readonly FailureKey[]): Promise<Set<string>>;
 }
 
@@ -88,7 +88,7 @@ export function runOf(job: Pick<Job, 'data'>): number {
   return typeof run === 'number' ? run : 1;
 }
 
-function toFailure(job: Job, error: unknown): Omit<NewFailedJob, 'fingerprint'> {
+function toFailure(job: Job, error: unknown): NewFailedJob {
   const meta: Partial<JobMeta> = job.data?.meta ?? {};
   return {
     queue: job.queueName,

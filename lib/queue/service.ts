@@ -8,8 +8,8 @@ import { createEnqueue, type Enqueue, type QueueSettings } from './enqueue.ts';
 import { JobFailedError } from './errors.ts';
 import { createJobEvents, type JobEvents } from './events.ts';
 import { cancelKey, LAST_POLL_KEY } from './keys.ts';
-import { createRetry } from './retry.ts';
-import type { JobEvent, JobState, JobView, QueueCounts, QueueService, QueueStats } from './types.ts';
+import { createRetry, type Rerun, runAgain } from './retry.ts';
+import type { Enqueued, JobEvent, JobState, JobView, QueueCounts, QueueService, QueueStats } from './types.ts';
 import { loadJob, toView } from './view.ts';
 
 export interface QueueServiceDeps {
@@ -23,10 +23,13 @@ export interface QueueServiceDeps {
   timeoutMs?: number;
 }
 
-/** How often a waiting caller looks for itself, should an event have been missed. */
+/** How often a waiting caller looks for itself: a new subscription misses what happens until its first read. */
+const FIRST_LOOK_MS = 25;
 const LOOK_EVERY_MS = 1_000;
 
-export function createQueueService(deps: QueueServiceDeps): QueueService & { enqueueMany: Enqueue['many']; lastPoll(): Promise<number | undefined> } {
+export function createQueueService(
+  deps: QueueServiceDeps,
+): QueueService & { enqueueMany: Enqueue['many']; lastPoll(): Promise<number | undefined>; runAgain(rerun: Rerun): Promise<Enqueued> } {
   const { backend } = deps;
   const enqueue = createEnqueue(deps);
   const events = createJobEvents(backend);
@@ -66,6 +69,10 @@ export function createQueueService(deps: QueueServiceDeps): QueueService & { enq
     waitForJob: (queue, jobId, options) => waitForJob(events, getJob, queue, jobId, options),
     onJobEvent: events.on,
     ping: (timeoutMs) => ping(backend, timeoutMs ?? deps.timeoutMs ?? 2_000),
+    runAgain: async (rerun) => {
+      await ready();
+      return runAgain(backend, deps, rerun);
+    },
     async lastPoll() {
       await ready();
       const [value] = await backend.store.flags([LAST_POLL_KEY]);
@@ -136,7 +143,14 @@ async function waitForJob(
   };
   const unsubscribe = events.on(queue, onEvent);
   // A look that fails (the queue is away for a moment) is repeated; the timeout ends the wait.
-  const interval = setInterval(() => void look().catch(() => undefined), LOOK_EVERY_MS);
+  let next: NodeJS.Timeout | undefined;
+  const lookAfter = (ms: number): void => {
+    next = setTimeout(() => {
+      look().catch(() => undefined);
+      lookAfter(Math.min(2 * ms, LOOK_EVERY_MS));
+    }, ms);
+  };
+  lookAfter(FIRST_LOOK_MS);
   const timer = setTimeout(
     () => ending.reject(new UnavailableError(`Job ${jobId} did not end within ${timeoutMs} ms; it goes on`, { code: 'wait_timeout' })),
     timeoutMs,
@@ -148,7 +162,7 @@ async function waitForJob(
     return await ending.promise;
   } finally {
     unsubscribe();
-    clearInterval(interval);
+    clearTimeout(next);
     clearTimeout(timer);
     signal?.removeEventListener('abort', onAbort);
   }

@@ -64,7 +64,7 @@ function compile(phrases: string[]): (tokens: readonly Token[]) => Hit[] {
     if (phrase.prefix && phrase.words.length === 1) append(byPrefix, first.slice(0, PREFIX_KEY_LENGTH), phrase);
     else append(byFirstWord, first, phrase);
   }
-  return (tokens) => findAll(tokens, (first) => [byFirstWord.get(first), byPrefix.get(first.slice(0, PREFIX_KEY_LENGTH))]);
+  return (tokens) => findAll(tokens, byFirstWord, byPrefix);
 }
 
 function parse(text: string): Phrase {
@@ -79,22 +79,28 @@ function append(index: Map<string, Phrase[]>, key: string, phrase: Phrase): void
   else index.set(key, [phrase]);
 }
 
-type Candidates = readonly (readonly Phrase[] | undefined)[];
+type Index = ReadonlyMap<string, readonly Phrase[]>;
+const NOTHING: readonly Phrase[] = [];
 
 /** Leftmost, longest, without overlap. */
-function findAll(tokens: readonly Token[], candidatesOf: (first: string) => Candidates): Hit[] {
+function findAll(tokens: readonly Token[], byFirstWord: Index, byPrefix: Index): Hit[] {
   const hits: Hit[] = [];
-  for (let from = 0; from < tokens.length; ) {
-    const { to, exception } = longestMatch(tokens, from, candidatesOf(tokens[from]?.normal ?? ''));
-    if (to > from && !exception) hits.push({ from, to, negated: tokens[from]?.negated ?? false });
-    from = Math.max(to, from + 1);
+  let free = 0;
+  for (const [from, { normal, negated }] of tokens.entries()) {
+    if (from < free) continue;
+    const [exact, prefixed] = [byFirstWord.get(normal), byPrefix.get(normal.slice(0, PREFIX_KEY_LENGTH))];
+    // Nearly every token stops here.
+    if (!exact && !prefixed) continue;
+    const { to, exception } = longestMatch(tokens, from, [...(exact ?? NOTHING), ...(prefixed ?? NOTHING)]);
+    if (to > from && !exception) hits.push({ from, to, negated });
+    free = to;
   }
   return hits;
 }
 
-function longestMatch(tokens: readonly Token[], from: number, candidates: Candidates): { to: number; exception: boolean } {
+function longestMatch(tokens: readonly Token[], from: number, phrases: readonly Phrase[]): { to: number; exception: boolean } {
   let longest = { to: from, exception: false };
-  for (const phrase of candidates.flatMap((phrases) => phrases ?? [])) {
+  for (const phrase of phrases) {
     const to = matchEnd(tokens, from, phrase);
     if (to > longest.to) longest = { to, exception: phrase.exception };
   }

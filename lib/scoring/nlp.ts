@@ -1,4 +1,4 @@
-import type { ItsFunction, WinkMethods } from 'wink-nlp';
+import type { ItemSentence, ItsFunction, WinkMethods } from 'wink-nlp';
 
 /** A word, number or mark, with its place in the text it was read from. */
 export interface Token {
@@ -22,11 +22,13 @@ export interface Sentence {
   start: number;
   end: number;
   tokens: Token[];
+  /** After a blank line, or at the very beginning. */
+  startsParagraph: boolean;
 }
 
 let loading: Promise<WinkMethods> | undefined;
 
-/** wink-nlp with its small English model: about 0.2 s and 40 MB, so it is loaded once, and only where text is read. */
+/** wink-nlp with its small English model: about 0.2 s and 60 MB, so it is loaded once, and only where text is read. */
 function loadNlp(): Promise<WinkMethods> {
   loading ??= Promise.all([import('wink-nlp'), import('wink-eng-lite-web-model')]).then(([wink, model]) =>
     wink.default(model.default, ['sbd', 'negation', 'pos']),
@@ -44,16 +46,15 @@ export async function readSentences(text: string): Promise<Sentence[]> {
   const read = <T>(mapper: ItsFunction<T>) => all.out(mapper) as T[]; // `out` is typed for the case without a mapper too
   const tokens = place(text, read(its.value), read(its.negationFlag), read(its.pos), read(its.stopWordFlag));
   const sentences: Sentence[] = [];
-  document.sentences().each((sentence) => {
-    const count = sentence.tokens().length();
-    const own = tokens.splice(0, count).filter((token) => token !== undefined);
-    sentences.push(...splitAtParagraphs(text, own));
+  document.sentences().each((sentence: ItemSentence) => {
+    const own = tokens.splice(0, sentence.tokens().length()).filter((token) => token !== undefined);
+    for (const group of splitAtParagraphs(text, own)) addSentence(sentences, text, group);
   });
   return sentences;
 }
 
 /** wink-nlp's tokenizer is slow on a single run of thousands of characters; no word is that long. */
-const LONGEST_RUN = 100;
+const LONGEST_RUN = 60;
 const longRuns = new RegExp(`\\S{${LONGEST_RUN},}`, 'gu');
 
 function breakLongRuns(text: string): string {
@@ -73,19 +74,39 @@ function place(text: string, values: string[], negated: boolean[], pos: string[]
 }
 
 /** A blank line ends a sentence even where no full stop does: headings, captions, lists. */
-function splitAtParagraphs(text: string, tokens: Token[]): Sentence[] {
-  const groups: Token[][] = [];
-  let previousEnd = -1;
+function splitAtParagraphs(text: string, tokens: readonly Token[]): TokenGroup[] {
+  const groups: TokenGroup[] = [];
   for (const token of tokens) {
     const last = groups.at(-1);
-    if (last && !/\n\s*\n/u.test(text.slice(previousEnd, token.start))) last.push(token);
-    else groups.push([token]);
-    previousEnd = token.end;
+    if (last && !hasBlankLine(text, last.end, token.start)) {
+      last.tokens.push(token);
+      last.end = token.end;
+    } else {
+      groups.push({ tokens: [token], start: token.start, end: token.end });
+    }
   }
-  return groups.flatMap((group) => {
-    const [start, end] = [group[0]?.start, group.at(-1)?.end];
-    return start === undefined || end === undefined ? [] : [{ text: text.slice(start, end), start, end, tokens: group }];
-  });
+  return groups;
+}
+
+interface TokenGroup {
+  tokens: Token[];
+  start: number;
+  end: number;
+}
+
+/** What goes on without a space was no end of a sentence: "PM2.5". */
+function addSentence(sentences: Sentence[], text: string, { tokens, start, end }: TokenGroup): void {
+  const previous = sentences.at(-1);
+  if (previous?.end === start) {
+    sentences[sentences.length - 1] = { ...previous, text: text.slice(previous.start, end), end, tokens: [...previous.tokens, ...tokens] };
+    return;
+  }
+  const startsParagraph = previous === undefined || hasBlankLine(text, previous.end, start);
+  sentences.push({ text: text.slice(start, end), start, end, tokens, startsParagraph });
+}
+
+function hasBlankLine(text: string, from: number, to: number): boolean {
+  return to - from > 1 && /\n\s*\n/u.test(text.slice(from, to));
 }
 
 /** Letters or digits, not a mark. */

@@ -69,6 +69,7 @@ function sample(text: string): string {
   if (text.length <= LONGEST_READ) return text;
   const step = (text.length - HEAD - WINDOW) / (WINDOWS - 1);
   const windows = Array.from({ length: WINDOWS }, (_, index) => wholeWords(text, Math.round(HEAD + index * step), WINDOW));
+  // The blank lines end sentences: none is put together from two parts, so each one stands in the story.
   return [wholeWords(text, 0, HEAD), ...windows].join('\n\n');
 }
 

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { InvalidInputError, JobAbortedError, PermanentError, RateLimitedError, UnavailableError } from '../../lib/errors.ts';
 import { exponential } from '../../lib/jobs/define.ts';
 import type { QueueBackend } from '../../lib/queue/backend.ts';
@@ -31,13 +31,11 @@ export function jobSuite(name: string, open: () => Promise<QueuePlace>): void {
     beforeAll(async () => {
       place = await open();
       backend = await place.connect();
+      service = createService(backend);
     });
     afterAll(async () => {
       await backend?.close();
       await place?.close();
-    });
-    beforeEach(() => {
-      service = createService(backend);
     });
     afterEach(async () => {
       for (const stop of stops) await stop();

@@ -49,7 +49,7 @@ export async function ensureServers(log: (line: string) => void): Promise<void> 
 }
 
 function find(software: Software): string | undefined {
-  const folders = [...(process.env['PATH'] ?? '').split(delimiter), ...software.folders()];
+  const folders = [...(process.env.PATH ?? '').split(delimiter), ...software.folders()];
   return folders.find((folder) => folder !== '' && software.programs.every((program) => isExecutable(join(folder, program))));
 }
 

@@ -91,7 +91,8 @@ async function ownerForServer(): Promise<{ uid?: number; gid?: number }> {
 }
 
 function launch({ programs, dir, owner, settings }: Cluster, port: number): Promise<ServerProcess> {
-  const chosen = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', shared_buffers: '32MB', ...settings };
+  // Nothing waits for the disk; what was committed still survives kill -9, since the system keeps what was written.
+  const chosen = { fsync: 'off', full_page_writes: 'off', shared_buffers: '32MB', ...settings };
   const args = ['-D', join(dir, 'data'), '-p', `${port}`, '-c', 'listen_addresses=127.0.0.1', '-c', `unix_socket_directories=${dir}`];
   for (const [name, value] of Object.entries(chosen)) args.push('-c', `${name}=${value}`);
   return startServer(join(programs, 'postgres'), args, { cwd: dir, ...owner }, () => answersQueries(port));

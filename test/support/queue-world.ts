@@ -35,8 +35,8 @@ export function findProbe(queue: string, name: string): JobDefinition | undefine
 export const quickSettings = (): QueueSettings => ({ attempts: 3, backoff: exponential(5), keep: { completed: 100, failed: 100 } });
 
 /** A sink in memory with the uniqueness of the real one, which the tests of `lib/db` hold to it. */
-export function memorySink(): FailureSink & { failures: Omit<NewFailedJob, 'fingerprint'>[] } {
-  const failures: Omit<NewFailedJob, 'fingerprint'>[] = [];
+export function memorySink(): FailureSink & { failures: NewFailedJob[] } {
+  const failures: NewFailedJob[] = [];
   const key = (failure: { queue: string; jobId: string; run: number }): string => `${failure.queue}/${failure.jobId}/${failure.run}`;
   return {
     failures,

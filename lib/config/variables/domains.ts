@@ -15,13 +15,17 @@ export const aiVariables = {
     default: 'text-embedding-3-small',
   }),
   ANTHROPIC_API_KEY: variable(anyText, { meaning: 'Key of Anthropic.', secret: true }),
-  ANTHROPIC_BASE_URL: variable(webUrl('https://api.anthropic.com'), { meaning: 'Any server that speaks the Anthropic API. Not set: Anthropic’s own.' }),
+  ANTHROPIC_BASE_URL: variable(webUrl('https://api.anthropic.com'), {
+    meaning: 'Any server that speaks the Anthropic API. Not set: Anthropic’s own.',
+  }),
   ANTHROPIC_MODEL: variable(anyText, { meaning: 'Model for text.', default: 'claude-haiku-5-5' }),
   AI_TIMEOUT_MS: variable(milliseconds(1_000), {
     meaning: 'Longest wait for one answer of a model, in ms. Short: long answers are cut off and paid for again.',
     default: '60000',
   }),
-  AI_DAILY_BUDGET_USD: variable(dollars, { meaning: 'Calls that cost money stop once so many dollars were spent since 00:00 UTC, by all processes. Not set: no limit.' }),
+  AI_DAILY_BUDGET_USD: variable(dollars, {
+    meaning: 'Calls that cost money stop once so many dollars were spent since 00:00 UTC, by all processes. Not set: no limit.',
+  }),
   ANALYSIS_SAMPLE_LIMIT: variable(wholeNumber(100, 1_000_000), {
     meaning: 'Beyond so many responses the rest of a conversation is assigned to the nearest theme instead of clustered.',
     default: '10000',
@@ -32,8 +36,12 @@ export const googleVariables = {
   GOOGLE_CLIENT_ID: variable(anyText, { meaning: 'OAuth client for Gmail and Drive; with GOOGLE_CLIENT_SECRET.' }),
   GOOGLE_CLIENT_SECRET: variable(anyText, { meaning: 'See GOOGLE_CLIENT_ID.', secret: true }),
   GOOGLE_API_ROOT_URL: variable(webUrl('https://www.googleapis.com'), { meaning: 'Another server for Google’s APIs. Not set: Google’s own.' }),
-  GOOGLE_TOKEN_URL: variable(webUrl('https://oauth2.googleapis.com/token'), { meaning: 'Another server for Google’s tokens. Not set: Google’s own.' }),
-  GOOGLE_PUBSUB_TOPIC: variable(anyText, { meaning: 'Topic for push notices of new mail: projects/<project>/topics/<topic>; with GOOGLE_PUBSUB_AUDIENCE.' }),
+  GOOGLE_TOKEN_URL: variable(webUrl('https://oauth2.googleapis.com/token'), {
+    meaning: 'Another server for Google’s tokens. Not set: Google’s own.',
+  }),
+  GOOGLE_PUBSUB_TOPIC: variable(anyText, {
+    meaning: 'Topic for push notices of new mail: projects/<project>/topics/<topic>; with GOOGLE_PUBSUB_AUDIENCE.',
+  }),
   GOOGLE_PUBSUB_AUDIENCE: variable(anyText, { meaning: 'Audience that the push subscription signs its notices for.' }),
   GMAIL_QUOTA: variable(oneOf('2026', 'older'), {
     meaning: 'Quota of your Google Cloud project: 2026 (made since May 2026: 300 messages a minute and user) or older (3,000).',

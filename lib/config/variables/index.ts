@@ -33,16 +33,3 @@ export const environment = z.object({
   queues: allQueueSettings,
 });
 export type Values = z.infer<typeof environment>;
-
-/** What an app that imports the helpers needs of it. */
-export const producerEnvironment = z.object({
-  ...queueVariables,
-  ...databaseVariables,
-  ...producerVariables,
-  WORKER_MAX_ATTEMPTS: workerVariables.WORKER_MAX_ATTEMPTS,
-  MAX_RETRIES: workerVariables.MAX_RETRIES,
-  WORKER_BACKOFF_DELAY: workerVariables.WORKER_BACKOFF_DELAY,
-  WORKER_CONCURRENCY: workerVariables.WORKER_CONCURRENCY,
-  queues: allQueueSettings,
-});
-export type ProducerValues = z.infer<typeof producerEnvironment>;

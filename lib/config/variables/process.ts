@@ -1,6 +1,7 @@
 import { isQueueName, queueNames } from '../../jobs/index.ts';
 import { anyText, cron, flag, list, matching, milliseconds, oneOf, port, timeZone, url, webUrl, wholeNumber } from '../values.ts';
 import { variable } from '../variable.ts';
+import { allQueuesVariables } from './queues.ts';
 
 export const apiVariables = {
   PORT: variable(port, { meaning: 'Port of the API.', default: '3000' }),
@@ -11,7 +12,8 @@ export const apiVariables = {
     meaning: 'Where callers reach the API; used in links, OAuth callbacks and webhooks. Not set: http://localhost:PORT.',
   }),
   API_KEYS: variable(list(anyText), {
-    meaning: 'Keys of services, separated by commas, sent as Authorization: Bearer. Not set: embedded runs print a generated one, others let only users in.',
+    meaning:
+      'Keys of services, separated by commas, sent as Authorization: Bearer. Not set: embedded runs print a generated one, others let only users in.',
     secret: true,
   }),
   CORS_ORIGINS: variable(list(matching(/^(\*|https?:\/\/[^\s/]+)$/, 'origins such as https://app.example.com, separated by commas, or *')), {
@@ -39,12 +41,7 @@ export const workerVariables = {
     meaning: 'Name of this process in logs and heartbeats; each worker needs its own. Not set: random.',
   }),
   WORKER_QUEUES: variable(queueList, { meaning: 'Serve only these queues, separated by commas. Not set: all.' }),
-  WORKER_CONCURRENCY: variable(wholeNumber(1, 1_000), {
-    meaning: 'Jobs that one worker process runs at a time, for each queue. Not set: the number of each queue, below.',
-  }),
-  WORKER_MAX_ATTEMPTS: variable(wholeNumber(1, 100), { meaning: 'Attempts including the first run, for all queues. Wins over MAX_RETRIES.' }),
-  MAX_RETRIES: variable(wholeNumber(0, 99), { meaning: 'Attempts after the first run, for all queues (attempts - 1).' }),
-  WORKER_BACKOFF_DELAY: variable(milliseconds(0), { meaning: 'Wait before the second attempt in ms, for all queues; it grows from there, up to 15 min.' }),
+  ...allQueuesVariables,
   WORKER_PORT: variable(wholeNumber(0, 65_535), { meaning: 'Health and metrics of a worker or scheduler process; 0 = off.', default: '0' }),
   POLL_INTERVAL_MS: variable(milliseconds(100), {
     meaning: 'How often rows that wait in the database are looked for, in ms. Short: load on the database; long: late starts.',
@@ -56,12 +53,14 @@ export const workerVariables = {
     default: '60000',
   }),
   LOCK_DURATION_MS: variable(milliseconds(1_000), {
-    meaning: 'A job whose worker has not renewed its lock for so long is given to another, in ms. Short: healthy jobs are taken away; long: crashes are noticed late.',
+    meaning:
+      'A job whose worker has not renewed its lock for so long is given to another, in ms. Short: healthy jobs are taken away; long: crashes are noticed late.',
     default: '30000',
   }),
   STALLED_INTERVAL_MS: variable(milliseconds(1_000), { meaning: 'How often lost locks are looked for, in ms.', default: '30000' }),
   SHUTDOWN_TIMEOUT_MS: variable(milliseconds(0), {
-    meaning: 'After SIGTERM running jobs may go on for so long, in ms; the rest is handed back uncharged. Keep it below the grace period of your platform.',
+    meaning:
+      'After SIGTERM running jobs may go on for so long, in ms; the rest is handed back uncharged. Keep it below the grace period of your platform.',
     default: '30000',
   }),
 };
@@ -79,12 +78,21 @@ export const schedulerVariables = {
 };
 
 export const logVariables = {
-  LOG_LEVEL: variable(oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'), { meaning: 'Least severe level that is logged.', default: 'info' }),
+  LOG_LEVEL: variable(oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'), {
+    meaning: 'Least severe level that is logged.',
+    default: 'info',
+  }),
   LOG_FILE: variable(anyText, { meaning: 'Log to this file instead of standard output.' }),
   DEBUG_SCORING: variable(flag, { meaning: 'Log the scoring of stories at level debug, whatever LOG_LEVEL says.', default: 'false' }),
   OTEL_EXPORTER_OTLP_ENDPOINT: variable(webUrl('http://localhost:4318'), { meaning: 'OpenTelemetry traces are sent there.' }),
-  ALERT_WEBHOOK_URL: variable(webUrl('https://hooks.slack.com/services/…'), { meaning: 'Alerts are posted there as Slack-compatible JSON.', secret: true }),
-  SMTP_URL: variable(url(['smtp:', 'smtps:'], 'smtps://user:password@mail.example.com'), { meaning: 'Briefs and alerts are mailed through it.', secret: true }),
+  ALERT_WEBHOOK_URL: variable(webUrl('https://hooks.slack.com/services/…'), {
+    meaning: 'Alerts are posted there as Slack-compatible JSON.',
+    secret: true,
+  }),
+  SMTP_URL: variable(url(['smtp:', 'smtps:'], 'smtps://user:password@mail.example.com'), {
+    meaning: 'Briefs and alerts are mailed through it.',
+    secret: true,
+  }),
   HIVEPULSE_ALLOW_VARIABLES: variable(list(anyText), {
     meaning: 'Names of variables, separated by commas, that look like misspelt ones of ours but belong to something else.',
   }),

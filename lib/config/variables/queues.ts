@@ -4,6 +4,18 @@ import { queueNames, queues } from '../../jobs/index.ts';
 import { anyText, milliseconds, oneOf, wholeNumber } from '../values.ts';
 import { variable } from '../variable.ts';
 
+/** For every queue that has no number of its own. */
+export const allQueuesVariables = {
+  WORKER_CONCURRENCY: variable(wholeNumber(1, 1_000), {
+    meaning: 'Jobs that one worker process runs at a time, for each queue. Not set: the number of each queue, below.',
+  }),
+  WORKER_MAX_ATTEMPTS: variable(wholeNumber(1, 100), { meaning: 'Attempts including the first run, for all queues. Wins over MAX_RETRIES.' }),
+  MAX_RETRIES: variable(wholeNumber(0, 99), { meaning: 'Attempts after the first run, for all queues (attempts - 1).' }),
+  WORKER_BACKOFF_DELAY: variable(milliseconds(0), {
+    meaning: 'Wait before the second attempt in ms, for all queues; it grows from there, up to 15 min.',
+  }),
+};
+
 /** The end of `<QUEUE>_…`, for example STORY_ENHANCEMENT_CONCURRENCY. Defaults are the numbers of the queue: see `queueDefault`. */
 export const queueSettings = z.object({
   CONCURRENCY: variable(wholeNumber(1, 1_000), { meaning: 'Jobs that one worker process runs at a time.' }),
@@ -11,12 +23,13 @@ export const queueSettings = z.object({
   TIMEOUT_MS: variable(milliseconds(1_000), { meaning: 'Longest run of one attempt, in ms.' }),
   BACKOFF_DELAY: variable(milliseconds(0), { meaning: 'Wait before the second attempt, in ms; it grows from there, up to 15 min.' }),
   KEEP_COMPLETED: variable(wholeNumber(0, 1_000_000), { meaning: 'Completed jobs that stay visible in the queue. Many fill Redis.' }),
-  KEEP_FAILED: variable(wholeNumber(0, 1_000_000), { meaning: 'Failed jobs that stay visible in the queue; dead letters stay in the database anyway.' }),
+  KEEP_FAILED: variable(wholeNumber(0, 1_000_000), {
+    meaning: 'Failed jobs that stay visible in the queue; dead letters stay in the database anyway.',
+  }),
   AI_PROVIDER: variable(oneOf('auto', 'openai', 'anthropic', 'local'), { meaning: 'As AI_PROVIDER, for this queue.' }),
   AI_MODEL: variable(anyText, { meaning: 'Model for this queue.' }),
 });
 export type QueueSetting = keyof typeof queueSettings.shape;
-export type QueueSettings = z.infer<typeof queueSettings>;
 
 export const queueSettingNames = queueSettings.keyof().options;
 

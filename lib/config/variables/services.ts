@@ -1,5 +1,5 @@
-import { variable } from '../variable.ts';
 import { anyText, flag, hostAndPort, list, matching, namedKey, oneOf, pem, port, url, webUrl, wholeNumber } from '../values.ts';
+import { variable } from '../variable.ts';
 
 const REDIS_PORT = 6_379;
 const SENTINEL_PORT = 26_379;
@@ -34,7 +34,9 @@ export const queueVariables = {
   }),
   REDIS_SENTINEL_NAME: variable(anyText, { meaning: 'Name of the master that the Sentinels watch, often mymaster.' }),
   REDIS_SENTINEL_PASSWORD: variable(anyText, { meaning: 'Password of the Sentinels themselves.', secret: true }),
-  REDIS_CLUSTER_NODES: variable(list(hostAndPort(REDIS_PORT)), { meaning: 'Some nodes of a Redis Cluster as host:port,host:port, instead of REDIS_URL.' }),
+  REDIS_CLUSTER_NODES: variable(list(hostAndPort(REDIS_PORT)), {
+    meaning: 'Some nodes of a Redis Cluster as host:port,host:port, instead of REDIS_URL.',
+  }),
 };
 
 export const databaseVariables = {
@@ -65,7 +67,8 @@ export const databaseVariables = {
     default: './.hivepulse',
   }),
   TOKEN_ENCRYPTION_KEY: variable(list(namedKey), {
-    meaning: 'Encrypts the tokens of connected accounts: id:key,id:key, the first one is current, the others still decrypt (openssl rand -base64 32).',
+    meaning:
+      'Encrypts the tokens of connected accounts: id:key,id:key, the first one is current, the others still decrypt (openssl rand -base64 32).',
     secret: true,
   }),
 };

@@ -1,4 +1,5 @@
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
+import { retryDelay } from './retry.ts';
 
 export type TlsSetting = true | { ca?: string; cert?: string; key?: string; rejectUnauthorized?: boolean };
 
@@ -40,13 +41,7 @@ export interface CommandLimits {
   commandTimeoutMs: number;
 }
 
-const RETRY_CAP_MS = 1_000;
 const KEEP_ALIVE_MS = 10_000;
-
-/** 50, 100, 200 … 1,000 ms, for ever: a service outlives any outage of its Redis. */
-export function retryDelay(attempt: number): number {
-  return Math.min(RETRY_CAP_MS, 50 * 2 ** Math.min(attempt - 1, 10));
-}
 
 /** Fails fast: nothing is queued while offline, nothing is sent a second time, a cut rejects what was under way. */
 export function openCommandClient(target: RedisTarget, limits: CommandLimits): RedisClient {

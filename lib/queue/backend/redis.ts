@@ -1,7 +1,8 @@
 import { Queue, QueueEvents, RedisConnection, Worker } from 'bullmq';
-import { type Command, ReplyError } from 'ioredis';
+import { Cluster, type Command, ReplyError } from 'ioredis';
 import { messageOf, UnavailableError } from '../../errors.ts';
 import type { QueueName } from '../../jobs/define.ts';
+import { deadlineIn, within } from '../../lifecycle.ts';
 import { type Logger, silentLogger } from '../../log.ts';
 import type { QueueBackend } from '../backend.ts';
 import { createRedisStore } from '../store/redis.ts';
@@ -29,6 +30,7 @@ const LIMITS = {
   producer: { connectTimeoutMs: 1_500, commandTimeoutMs: 1_500 },
   worker: { connectTimeoutMs: 5_000, commandTimeoutMs: 10_000 },
 } as const;
+const CLOSE_MS = 3_000;
 
 export function createRedisBackend(options: RedisBackendOptions): QueueBackend {
   const log = options.log ?? silentLogger;
@@ -40,23 +42,32 @@ export function createRedisBackend(options: RedisBackendOptions): QueueBackend {
   RedisConnection.minimumVersion = MINIMUM_REDIS_VERSION;
 
   const lost = new WeakSet<object>();
-  const commands = once(() => watch(rememberLost(openCommandClient(options.connection, LIMITS[options.role]), lost)));
-  const blocking = once(() => watch(openWorkerClient(options.connection)));
+  const commands = once(() => watch(openCommandClient(options.connection, LIMITS[options.role])));
+  const readers = new Set<RedisClient>();
+  const blocking = once(() => watch(rememberDuplicates(openWorkerClient(options.connection), addReader)));
   const queues = new Map<QueueName, Queue>();
   const events = new Map<QueueName, QueueEvents>();
   const workers = new Set<Worker>();
   let closed: Promise<void> | undefined;
 
+  function addReader(reader: RedisClient): void {
+    rememberLost(reader, lost).on('error', outage.failed);
+    reader.once('end', () => readers.delete(reader));
+    readers.add(reader);
+  }
+
   function watch(client: RedisClient): RedisClient {
-    client.on('error', outage.failed);
-    client.on('ready', outage.recovered);
-    return client;
+    return rememberLost(client, lost).on('error', outage.failed).on('ready', outage.recovered);
   }
 
   const isConnectionError = (error: unknown): boolean => (typeof error === 'object' && error !== null && lost.has(error)) || hasNetworkCode(error);
 
   function onError(source: string): (error: Error) => void {
-    return (error) => (isConnectionError(error) ? outage.failed(error) : log.error({ error: messageOf(error) }, `${source} reported an error`));
+    return (error) => {
+      if (closed) return;
+      if (isConnectionError(error)) outage.failed(error);
+      else log.error({ error: messageOf(error) }, `${source} reported an error`);
+    };
   }
 
   function queue(name: QueueName): Queue {
@@ -78,6 +89,15 @@ export function createRedisBackend(options: RedisBackendOptions): QueueBackend {
     return created;
   }
 
+  async function closeAll(): Promise<void> {
+    const away = [commands, blocking].some((client) => client.opened() && client().status !== 'ready');
+    // Running jobs are the shutdown's business, which comes before; without Redis a polite goodbye would wait for its return.
+    const goodbyes = [...[...workers].map((worker) => worker.close(true)), ...[...events.values(), ...queues.values()].map((each) => each.close())];
+    await within(Promise.allSettled(goodbyes), deadlineIn(away ? 200 : CLOSE_MS), undefined);
+    const clients = [commands, blocking].flatMap((client) => (client.opened() ? [client()] : []));
+    for (const client of [...clients, ...readers]) client.disconnect();
+  }
+
   const backend: QueueBackend = {
     kind: 'redis',
     queue,
@@ -97,10 +117,7 @@ export function createRedisBackend(options: RedisBackendOptions): QueueBackend {
     check: () => checkRedis(commands()),
     isConnectionError,
     close() {
-      closed ??= (async () => {
-        await Promise.allSettled([...workers, ...events.values(), ...queues.values()].map((each) => each.close()));
-        await Promise.allSettled([commands, blocking].map((client) => client.close(disconnect)));
-      })();
+      closed ??= closeAll();
       return closed;
     },
   };
@@ -109,8 +126,7 @@ export function createRedisBackend(options: RedisBackendOptions): QueueBackend {
 
 interface Once<T> {
   (): T;
-  /** Does nothing when it was never opened. */
-  close(how: (value: T) => Promise<void>): Promise<void>;
+  opened(): boolean;
 }
 
 function once<T>(make: () => T): Once<T> {
@@ -119,12 +135,19 @@ function once<T>(make: () => T): Once<T> {
     made ??= { value: make() };
     return made.value;
   };
-  return Object.assign(get, { close: async (how: (value: T) => Promise<void>) => made && how(made.value) });
+  return Object.assign(get, { opened: () => made !== undefined });
 }
 
-async function disconnect(client: RedisClient): Promise<void> {
-  if (client.status === 'ready') await client.quit().catch(() => undefined);
-  client.disconnect();
+/** BullMQ makes its blocking readers by duplicating a client; they are kept here, to be watched and, when Redis is away, closed. */
+function rememberDuplicates(client: RedisClient, seen: (duplicate: RedisClient) => void): RedisClient {
+  const seam = client as { duplicate(...options: unknown[]): RedisClient };
+  const duplicate = seam.duplicate.bind(client);
+  seam.duplicate = (...options) => {
+    const made = duplicate(...options);
+    seen(made);
+    return made;
+  };
+  return client;
 }
 
 /** ioredis reports a cut, a timeout and an offline client as bare `Error`s: what was no answer of the server is remembered here. */
@@ -147,8 +170,13 @@ function hasNetworkCode(error: unknown): boolean {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' && NETWORK_CODES.has(error.code);
 }
 
+/** A socket that the server has just closed stays `ready` for a moment, and takes nothing any more. */
+function canSend(client: RedisClient): boolean {
+  return client.status === 'ready' && (client instanceof Cluster || client.stream.writable);
+}
+
 function waitUntilReady(client: RedisClient, timeoutMs: number): Promise<void> {
-  if (client.status === 'ready') return Promise.resolve();
+  if (canSend(client)) return Promise.resolve();
   if (client.status === 'end') return Promise.reject(new UnavailableError('The connection to Redis is closed'));
   return new Promise((resolve, reject) => {
     let last: unknown;

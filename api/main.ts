@@ -1,0 +1,18 @@
+/** `npm run api`: the HTTP API as a process of its own. */
+import { loadConfig } from '../lib/config.ts';
+import { checkGround } from '../start/check.ts';
+import { openConnections } from '../start/connections.ts';
+import { createHttpService } from '../start/http.ts';
+import { createCore } from '../start/parts.ts';
+import { announce, openLog, runProcess, serve } from '../start/process.ts';
+
+await runProcess(async () => {
+  const config = loadConfig(process.env, { role: 'api' });
+  const log = await openLog(config, 'hivepulse-api');
+  announce(config, log);
+  const connections = await openConnections(config, log);
+  await checkGround(connections, log);
+  const http = await createHttpService(createCore(config, connections, log));
+  await serve([connections.service, http], { config, log });
+  log.info({ url: http.url }, 'api listening');
+});

@@ -1,0 +1,82 @@
+import fastify from 'fastify';
+import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
+import { SECOND } from '../lib/clock.ts';
+import { guard } from './access.ts';
+import { createIdentify } from './auth.ts';
+import type { ApiDeps, App, EventOptions } from './deps.ts';
+import { createEventTokens } from './events-token.ts';
+import { acceptJsonOnly } from './json.ts';
+import { correlate, correlationIdOf } from './plugins/correlation.ts';
+import { document } from './plugins/docs.ts';
+import { answerFailures, answerUnparsable, createSendFailure } from './plugins/failures.ts';
+import { secure } from './plugins/security.ts';
+import { deadLetterRoutes } from './routes/dead-letters.ts';
+import { healthRoutes } from './routes/health.ts';
+import { jobEventRoutes } from './routes/job-events.ts';
+import { queueRoutes } from './routes/queue.ts';
+import { startRoute } from './routes/start.ts';
+import { storyRoutes } from './routes/stories.ts';
+import { storyScoringRoutes } from './routes/story-scoring.ts';
+import { createStreams } from './sse.ts';
+import { createUserCache } from './user-cache.ts';
+import { createVisible } from './visible.ts';
+
+const BODY_LIMIT_BYTES = 1024 * 1024;
+const RATE_LIMIT_PER_MINUTE = 600;
+const EVENTS: EventOptions = { heartbeatMs: 15 * SECOND, recheckMs: 3 * SECOND, maxPerCaller: 20 };
+
+/** The whole HTTP API, ready to listen. Closing it ends its event streams, not what was handed in. */
+export async function buildServer(deps: ApiDeps): Promise<App> {
+  const { options, log } = deps;
+  const bodyLimitBytes = options.bodyLimitBytes ?? BODY_LIMIT_BYTES;
+  const rateLimitPerMinute = options.rateLimitPerMinute ?? RATE_LIMIT_PER_MINUTE;
+  const sendFailure = createSendFailure({ log, bodyLimitBytes });
+  const tokens = createEventTokens({ apiKeys: options.apiKeys, clock: deps.clock });
+
+  const app: App = fastify({
+    logger: false,
+    genReqId: correlationIdOf,
+    bodyLimit: bodyLimitBytes,
+    trustProxy: options.trustProxy ?? false,
+    requestTimeout: 30 * SECOND,
+    // During a shutdown our own answer is given, in our own shape.
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: 512 },
+    frameworkErrors: (error, request, reply) => void sendFailure(error, request, reply),
+    clientErrorHandler: answerUnparsable,
+  }).withTypeProvider<ZodTypeProvider>();
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+
+  correlate(app, log);
+  answerFailures(app, sendFailure);
+  acceptJsonOnly(app);
+  await secure(app, options);
+  await guard(app, { identify: identifyBy(deps, tokens), loopback: options.loopback, rateLimitPerMinute });
+  await document(app, { publicUrl: options.publicUrl, rateLimitPerMinute });
+  addRoutes(app, deps, tokens);
+  if (deps.boardQueues) {
+    const { mountBoard } = await import('./plugins/board.ts');
+    await mountBoard(app, deps.boardQueues(), { log, bodyLimitBytes });
+  }
+  await app.ready();
+  return app;
+}
+
+function identifyBy({ options, db, clock }: ApiDeps, tokens: ReturnType<typeof createEventTokens>) {
+  const { apiKeys, adminUser, adminPassword } = options;
+  const users = createUserCache({ userOf: (jwt) => db.userOf(jwt), clock });
+  return createIdentify({ apiKeys, adminUser, adminPassword, users, tokens });
+}
+
+function addRoutes(app: App, deps: ApiDeps, tokens: ReturnType<typeof createEventTokens>): void {
+  const events = { ...EVENTS, ...deps.options.events };
+  const visible = createVisible(deps);
+  startRoute(app, deps);
+  healthRoutes(app, deps);
+  storyRoutes(app, deps, visible);
+  storyScoringRoutes(app, deps, visible);
+  queueRoutes(app, deps, visible);
+  jobEventRoutes(app, { queue: deps.queue, log: deps.log, visible, streams: createStreams(app, events), tokens, recheckMs: events.recheckMs });
+  deadLetterRoutes(app, deps, visible);
+}

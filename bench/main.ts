@@ -1,0 +1,34 @@
+import { queueBenches } from './queue.ts';
+import type { Bench, Figure } from './report.ts';
+
+const benches: Bench[] = [...queueBenches];
+
+/** `npm run bench [-- NAME…] [--json]`: a name stands for all benchmarks that begin with it. */
+async function main(args: readonly string[]): Promise<void> {
+  const json = args.includes('--json');
+  const names = args.filter((arg) => !arg.startsWith('--'));
+  const chosen = benches.filter((bench) => names.length === 0 || names.some((name) => bench.name === name || bench.name.startsWith(`${name}.`)));
+  if (chosen.length === 0) {
+    console.error(`No benchmark is called ${names.join(', ')}. There are: ${benches.map(({ name }) => name).join(', ')}`);
+    process.exitCode = 1;
+    return;
+  }
+  for (const bench of chosen) {
+    if (!json) console.log(`\n${bench.name}: ${bench.about}`);
+    for (const figure of await bench.run()) console.log(json ? asJson(figure) : asText(figure));
+  }
+}
+
+function asJson({ bench, value, unit, baseline, ratio, n }: Figure): string {
+  return JSON.stringify({ bench, value: round(value), unit, baseline, ratio: round(ratio), n });
+}
+
+function asText({ bench, value, unit, baseline, baselineValue, ratio, n }: Figure): string {
+  return `  ${bench}: ${round(value)} ${unit}; ${baseline}: ${round(baselineValue)} ${unit}; ratio ${ratio.toFixed(2)} (n = ${n})`;
+}
+
+function round(value: number): number {
+  return Number(value.toPrecision(4));
+}
+
+await main(process.argv.slice(2));

@@ -1,0 +1,209 @@
+import { randomUUID } from 'node:crypto';
+import type { QueueName } from '../jobs/define.ts';
+import { queueNames } from '../jobs/index.ts';
+import type { LogLevel } from '../log.ts';
+import type { Mode } from './mode.ts';
+import { type QueueConfig, queueConfigs } from './queue-settings.ts';
+import { compact } from './variable.ts';
+import type { Values } from './variables/index.ts';
+
+type Provider = 'auto' | 'openai' | 'anthropic' | 'local';
+
+export interface AiConfig {
+  provider: Provider;
+  openai?: { apiKey: string; baseUrl?: string; model: string; embeddingModel: string };
+  anthropic?: { apiKey: string; baseUrl?: string; model: string };
+  /** Only queues that have settings of their own. */
+  perQueue: Partial<Record<QueueName, { provider?: Provider; model?: string }>>;
+  /** Longest wait for one answer. */
+  timeoutMs: number;
+  /** All processes together, since 00:00 UTC. */
+  dailyBudgetUsd?: number;
+}
+
+export interface ApiConfig {
+  host: string;
+  port: number;
+  /** Without a trailing slash. */
+  publicUrl: string;
+  /** May be empty: then main.ts makes one (embedded), or only users get in. */
+  apiKeys: string[];
+  corsOrigins: string[];
+  adminUser?: string;
+  adminPassword?: string;
+  bodyLimitBytes: number;
+  rateLimitPerMinute: number;
+  trustProxy: boolean;
+  supabasePublishableKey?: string;
+  /** HS256 secret of the users' JWTs. */
+  jwtSecret?: string;
+  /** Public keys of the users' JWTs. */
+  jwksUrl?: string;
+}
+
+export interface WorkerConfig {
+  id: string;
+  /** Those that this worker serves. */
+  queues: QueueName[];
+  lockDurationMs: number;
+  stalledIntervalMs: number;
+  sweepIntervalMs: number;
+  shutdownTimeoutMs: number;
+  pollIntervalMs: number;
+  /** Health and metrics; 0 = off. */
+  port: number;
+}
+
+export interface LogConfig {
+  level: LogLevel;
+  file?: string;
+  /** The scoring of stories logs at level debug. */
+  debugScoring: boolean;
+}
+
+export interface Config {
+  mode: Mode;
+  queues: Record<QueueName, QueueConfig>;
+  ai: AiConfig;
+  api: ApiConfig;
+  worker: WorkerConfig;
+  scheduler: {
+    enabled: boolean;
+    dailyBriefTime: string;
+    timeZone: string;
+    catchUp: 'skip' | 'one' | 'all';
+    catchUpWindowMs: number;
+    briefWebhookUrl?: string;
+  };
+  log: LogConfig;
+  alerts: { webhookUrl?: string; smtpUrl?: string };
+  telemetry: { otlpEndpoint?: string };
+  analysis: { sampleLimit: number };
+  google: {
+    clientId?: string;
+    clientSecret?: string;
+    apiRootUrl?: string;
+    tokenUrl?: string;
+    pubsubTopic?: string;
+    pubsubAudience?: string;
+    gmailQuota: '2026' | 'older';
+    batchSize: number;
+    maxResults: number;
+  };
+  microsoft: { clientId?: string; clientSecret?: string; tenantId: string; graphBaseUrl?: string; tokenUrl?: string };
+  /** The first encrypts, all decrypt; 32 bytes in base64. */
+  tokenKeys: { id: string; key: string }[];
+}
+
+export function assemble(values: Values, mode: Mode): Config {
+  return {
+    mode,
+    queues: queueConfigs(values),
+    ai: aiConfig(values),
+    api: apiConfig(values, mode),
+    worker: workerConfig(values),
+    scheduler: {
+      enabled: values.SCHEDULER,
+      dailyBriefTime: values.DAILY_BRIEF_TIME,
+      timeZone: values.TIMEZONE,
+      catchUp: values.SCHEDULE_CATCH_UP,
+      catchUpWindowMs: values.SCHEDULE_CATCH_UP_WINDOW_MS,
+      ...compact({ briefWebhookUrl: values.BRIEF_WEBHOOK_URL }),
+    },
+    log: logConfig(values),
+    alerts: compact({ webhookUrl: values.ALERT_WEBHOOK_URL, smtpUrl: values.SMTP_URL }),
+    telemetry: compact({ otlpEndpoint: values.OTEL_EXPORTER_OTLP_ENDPOINT }),
+    analysis: { sampleLimit: values.ANALYSIS_SAMPLE_LIMIT },
+    google: googleConfig(values),
+    microsoft: microsoftConfig(values),
+    tokenKeys: values.TOKEN_ENCRYPTION_KEY ?? [],
+  };
+}
+
+function aiConfig(values: Values): AiConfig {
+  const { OPENAI_API_KEY: openaiKey, ANTHROPIC_API_KEY: anthropicKey } = values;
+  const openai = openaiKey && {
+    apiKey: openaiKey,
+    model: values.OPENAI_MODEL,
+    embeddingModel: values.OPENAI_EMBEDDING_MODEL,
+    ...compact({ baseUrl: values.OPENAI_BASE_URL }),
+  };
+  const anthropic = anthropicKey && { apiKey: anthropicKey, model: values.ANTHROPIC_MODEL, ...compact({ baseUrl: values.ANTHROPIC_BASE_URL }) };
+  const perQueue: AiConfig['perQueue'] = {};
+  for (const queue of queueNames) {
+    const { AI_PROVIDER: provider, AI_MODEL: model } = values.queues[queue];
+    if (provider !== undefined || model !== undefined) perQueue[queue] = compact({ provider, model });
+  }
+  return {
+    provider: values.AI_PROVIDER,
+    perQueue,
+    timeoutMs: values.AI_TIMEOUT_MS,
+    ...compact({ openai: openai || undefined, anthropic: anthropic || undefined, dailyBudgetUsd: values.AI_DAILY_BUDGET_USD }),
+  };
+}
+
+function apiConfig(values: Values, mode: Mode): ApiConfig {
+  const supabaseUrl = mode.kind === 'services' && mode.database.kind === 'supabase' ? mode.database.url : undefined;
+  return {
+    host: values.HOST ?? (mode.kind === 'embedded' ? '127.0.0.1' : '0.0.0.0'),
+    port: values.PORT,
+    publicUrl: values.PUBLIC_URL ?? `http://localhost:${values.PORT}`,
+    apiKeys: values.API_KEYS ?? [],
+    corsOrigins: values.CORS_ORIGINS ?? [],
+    bodyLimitBytes: values.BODY_LIMIT_BYTES,
+    rateLimitPerMinute: values.RATE_LIMIT_PER_MINUTE,
+    trustProxy: values.TRUST_PROXY,
+    ...compact({
+      adminUser: values.ADMIN_USER,
+      adminPassword: values.ADMIN_PASSWORD,
+      supabasePublishableKey: values.SUPABASE_PUBLISHABLE_KEY,
+      jwtSecret: values.SUPABASE_JWT_SECRET,
+      jwksUrl: values.SUPABASE_JWKS_URL ?? (supabaseUrl && `${supabaseUrl}/auth/v1/.well-known/jwks.json`),
+    }),
+  };
+}
+
+function workerConfig(values: Values): WorkerConfig {
+  return {
+    id: values.WORKER_ID ?? `worker-${randomUUID().slice(0, 8)}`,
+    queues: values.WORKER_QUEUES ?? [...queueNames],
+    lockDurationMs: values.LOCK_DURATION_MS,
+    stalledIntervalMs: values.STALLED_INTERVAL_MS,
+    sweepIntervalMs: values.SWEEP_INTERVAL_MS,
+    shutdownTimeoutMs: values.SHUTDOWN_TIMEOUT_MS,
+    pollIntervalMs: values.POLL_INTERVAL_MS,
+    port: values.WORKER_PORT,
+  };
+}
+
+export function logConfig(values: Pick<Values, 'LOG_LEVEL' | 'LOG_FILE' | 'DEBUG_SCORING'>): LogConfig {
+  return { level: values.LOG_LEVEL, debugScoring: values.DEBUG_SCORING, ...compact({ file: values.LOG_FILE }) };
+}
+
+function googleConfig(values: Values): Config['google'] {
+  return {
+    gmailQuota: values.GMAIL_QUOTA,
+    batchSize: values.BATCH_SIZE,
+    maxResults: values.MAX_RESULTS,
+    ...compact({
+      clientId: values.GOOGLE_CLIENT_ID,
+      clientSecret: values.GOOGLE_CLIENT_SECRET,
+      apiRootUrl: values.GOOGLE_API_ROOT_URL,
+      tokenUrl: values.GOOGLE_TOKEN_URL,
+      pubsubTopic: values.GOOGLE_PUBSUB_TOPIC,
+      pubsubAudience: values.GOOGLE_PUBSUB_AUDIENCE,
+    }),
+  };
+}
+
+function microsoftConfig(values: Values): Config['microsoft'] {
+  return {
+    tenantId: values.MICROSOFT_TENANT_ID,
+    ...compact({
+      clientId: values.MICROSOFT_CLIENT_ID,
+      clientSecret: values.MICROSOFT_CLIENT_SECRET,
+      graphBaseUrl: values.GRAPH_BASE_URL,
+      tokenUrl: values.MICROSOFT_TOKEN_URL,
+    }),
+  };
+}

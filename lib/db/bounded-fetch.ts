@@ -1,0 +1,122 @@
+/**
+ * The one door to the database API: every request has a deadline, requests that may be repeated are repeated while it lasts,
+ * and whatever is not an answer leaves as one of our own errors.
+ */
+import { setTimeout as wait } from 'node:timers/promises';
+import { z } from 'zod';
+import { type HivepulseError, InvalidInputError, PermanentError, UnavailableError } from '../errors.ts';
+
+export type Fetch = typeof globalThis.fetch;
+
+export interface BoundedFetchOptions {
+  fetch: Fetch;
+  /** Longest time for one call, repeats included, in milliseconds. */
+  timeoutMs: number;
+}
+
+/** Waits before the second and third try, in milliseconds. */
+const RETRY_WAITS_MS = [150, 1_000];
+const AWAY = new Set([502, 503, 504, 520]);
+
+/** Rejects with `UnavailableError`, `InvalidInputError` or `PermanentError`; a response it resolves to is always `ok`, except below `/auth/`. */
+export function createBoundedFetch({ fetch, timeoutMs }: BoundedFetchOptions): Fetch {
+  return async (input, init) => {
+    const request = new Request(input, init);
+    const deadline = performance.now() + timeoutMs;
+    const waits = mayRepeat(request) ? [...RETRY_WAITS_MS] : [];
+    for (;;) {
+      const outcome = await attempt(fetch, request.clone(), deadline - performance.now());
+      const waitMs = waits.shift();
+      const last = waitMs === undefined || performance.now() + waitMs >= deadline || request.signal.aborted;
+      if (last || !isAway(outcome)) return answerOf(outcome, request);
+      await wait(waitMs);
+    }
+  };
+}
+
+/** Reads, and our SQL functions: each of them may be called twice with the effect of once. */
+function mayRepeat({ method, url }: Request): boolean {
+  return method === 'GET' || method === 'HEAD' || new URL(url).pathname.includes('/rest/v1/rpc/');
+}
+
+type Outcome = { response: Response } | { error: unknown };
+
+function isAway(outcome: Outcome): boolean {
+  return 'error' in outcome || AWAY.has(outcome.response.status);
+}
+
+/** An in-process server does not look at the signal: the race ends the wait all the same. */
+async function attempt(fetch: Fetch, request: Request, remainingMs: number): Promise<Outcome> {
+  const { promise: expired, reject } = Promise.withResolvers<never>();
+  const abort = new AbortController();
+  const stop = (reason: unknown) => {
+    abort.abort(reason);
+    reject(reason);
+  };
+  const timer = setTimeout(() => stop(new UnavailableError('The database API did not answer in time', { code: 'database_timeout' })), remainingMs);
+  const cancelled = () => stop(request.signal.reason);
+  request.signal.addEventListener('abort', cancelled, { once: true });
+  try {
+    return { response: await Promise.race([readWhole(fetch, new Request(request, { signal: abort.signal })), expired]) };
+  } catch (error) {
+    return { error };
+  } finally {
+    clearTimeout(timer);
+    request.signal.removeEventListener('abort', cancelled);
+  }
+}
+
+/** With its body, which may hang as well. */
+async function readWhole(fetch: Fetch, request: Request): Promise<Response> {
+  const response = await fetch(request);
+  const body = await response.arrayBuffer();
+  const empty = body.byteLength === 0 || response.status === 204 || response.status === 304;
+  return new Response(empty ? null : body, { status: response.status, statusText: response.statusText, headers: response.headers });
+}
+
+async function answerOf(outcome: Outcome, request: Request): Promise<Response> {
+  if ('error' in outcome) {
+    if (outcome.error instanceof UnavailableError || request.signal.aborted) throw outcome.error;
+    const { origin } = new URL(request.url);
+    throw new UnavailableError(`The database API at ${origin} is not reachable`, { code: 'database_unreachable', cause: outcome.error });
+  }
+  const { response } = outcome;
+  if (response.ok || new URL(request.url).pathname.includes('/auth/v1/')) return response;
+  throw errorOf(response.status, await response.text());
+}
+
+const apiError = z.object({ message: z.string(), code: z.string().nullish(), details: z.unknown(), hint: z.unknown() }).partial();
+
+/** PostgREST's error, or whatever a gateway in front of it answered. https://docs.postgrest.org/en/stable/references/errors.html */
+export function errorOf(status: number, body: string): HivepulseError {
+  const { code, message } = parseBody(body);
+  const text = message ?? `The database API answered ${status}`;
+  const details = { status, ...(code ? { databaseCode: code } : {}) };
+  if (code && SCHEMA_MISSING.test(code)) {
+    return new PermanentError(`${text}. Are the migrations applied? Run: npm run migrate`, { code: 'schema_missing', details });
+  }
+  if (status === 401 || (code && BAD_TOKEN.test(code))) {
+    return new PermanentError(`The database API refused the key or token (SUPABASE_SERVICE_ROLE_KEY): ${text}`, { code: 'unauthorized', details });
+  }
+  if (status === 403 || code === '42501') return new PermanentError(`Not allowed: ${text}`, { code: 'forbidden', details });
+  if (code && BAD_INPUT.test(code)) return new InvalidInputError(text, [{ path: '', message: text }]);
+  if (status >= 500 || status === 408 || status === 429 || (code && PASSING.test(code))) return new UnavailableError(text, { details });
+  return new PermanentError(text, { code: 'database_error', details });
+}
+
+/** Unknown table, column or function. */
+const SCHEMA_MISSING = /^(PGRST20[0-9]|42P01|42703|42883)$/;
+const BAD_TOKEN = /^PGRST30[0-3]$/;
+/** Values that no column takes, broken constraints, and requests PostgREST could not read. */
+const BAD_INPUT = /^(22|23|PGRST1)/;
+/** Connection trouble, too few resources, deadlocks, cancelled statements, shutdowns. */
+const PASSING = /^(08|40|53|55|57|58|PGRST00)/;
+
+function parseBody(body: string): { code?: string | undefined; message?: string | undefined } {
+  try {
+    const { code, message } = apiError.parse(JSON.parse(body));
+    return { code: code ?? undefined, message };
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,85 @@
+/**
+ * The database as the rest of Hivepulse sees it: supabase-js over HTTP, or over the `fetch` of a server in this process.
+ * Made once per process; holds no connection of its own (`close` ends what was handed in with it).
+ */
+import { createClient, type SupabaseClientOptions } from '@supabase/supabase-js';
+import { z } from 'zod';
+import { PermanentError } from '../errors.ts';
+import { createAiLedger } from './ai.ts';
+import { createBoundedFetch, type Fetch } from './bounded-fetch.ts';
+import { createFailedJobsTable } from './failed-jobs.ts';
+import { migrationFiles } from './migration-files.ts';
+import { answer, type Client, parseRow } from './rest.ts';
+import { createStoriesTable } from './stories.ts';
+import type { Db } from './types.ts';
+import { askAuthServer, type JwtVerification, requireJwt, verifyHere } from './users.ts';
+
+export interface DbOptions {
+  /** `SUPABASE_URL`. */
+  url: string;
+  /** `SUPABASE_SERVICE_ROLE_KEY`: sees and writes everything. */
+  serviceKey: string;
+  /** Goes along with users' own tokens. Without it the service key does; row-level security holds either way. */
+  publishableKey?: string | undefined;
+  /** Instead of the network: the server's own `fetch`. */
+  fetch?: Fetch | undefined;
+  /** Check users' tokens here instead of asking the auth server each time. */
+  jwtVerify?: JwtVerification | undefined;
+  /** Longest time for one call, its repeats included, in milliseconds. Too short fails slow queries, too long holds jobs up. Default 10,000. */
+  timeoutMs?: number | undefined;
+  /** Ends what `fetch` belongs to. */
+  onClose?: (() => Promise<void>) | undefined;
+}
+
+const DEFAULT_TIMEOUT_MS = 10_000;
+
+export function createDb(options: DbOptions): Db {
+  const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+  const fetch = createBoundedFetch({ fetch: options.fetch ?? globalThis.fetch, timeoutMs });
+  const service = createClient(options.url, options.serviceKey, clientOptions(fetch));
+  const userOf = options.jwtVerify ? verifyHere(options.jwtVerify, timeoutMs) : askAuthServer(service.auth);
+  const userKey = options.publishableKey ?? options.serviceKey;
+  let closing: Promise<void> | undefined;
+
+  return {
+    stories: createStoriesTable(service),
+    failedJobs: createFailedJobsTable(service),
+    ai: createAiLedger(service),
+    userOf,
+    forUser(jwt) {
+      const token = requireJwt(jwt);
+      const client = createClient(options.url, userKey, { ...clientOptions(fetch), accessToken: async () => token });
+      return { stories: createStoriesTable(client), failedJobs: createFailedJobsTable(client) };
+    },
+    check: () => checkSchema(service),
+    close: () => {
+      closing ??= options.onClose?.() ?? Promise.resolve();
+      return closing;
+    },
+  };
+}
+
+/** Repeating is ours (`bounded-fetch.ts`): supabase-js would go on for longer than a job may take. */
+function clientOptions(fetch: Fetch): SupabaseClientOptions<'public'> {
+  return {
+    global: { fetch },
+    db: { schema: 'public', retry: false },
+    auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
+  };
+}
+
+async function checkSchema(service: Client): Promise<{ missingMigrations: string[] }> {
+  const files = (await migrationFiles()).migrations;
+  const applied = await appliedVersion(service);
+  return { missingMigrations: files.filter(({ version }) => version > applied).map(({ file }) => file) };
+}
+
+/** Empty where no migration has been applied. */
+async function appliedVersion(service: Client): Promise<string> {
+  try {
+    return parseRow(z.string(), await answer(service.rpc('hivepulse_schema_version')), 'hivepulse_schema_version');
+  } catch (error) {
+    if (error instanceof PermanentError && error.code === 'schema_missing') return '';
+    throw error;
+  }
+}

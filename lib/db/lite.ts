@@ -1,0 +1,40 @@
+/** `DATABASE_URL` without `SUPABASE_URL`: @supabase/lite in this process, in front of that Postgres. */
+import { createDb } from './client.ts';
+import { createLiteApp, importLite, LITE_URL, type LiteKeys, newKeys } from './lite-app.ts';
+import type { Db } from './types.ts';
+
+export interface LiteOptions {
+  databaseUrl: string;
+  /** `SUPABASE_JWT_SECRET`: without one, users' tokens end with the process and hold in this one only. */
+  jwtSecret?: string;
+  /** Longest time for one call, in milliseconds. Default 10,000. */
+  timeoutMs?: number;
+  /** Connections to the database. Too few make requests wait for each other; each costs the server some megabytes. Default 10. */
+  poolSize?: number;
+}
+
+export interface LiteDb extends LiteKeys {
+  db: Db;
+  url: string;
+  fetch: typeof globalThis.fetch;
+}
+
+const CONNECT_TIMEOUT_SECONDS = 5;
+
+/** The migrations must have been applied: lite learns at its first request whether tables have row-level security. */
+export async function openLite({ databaseUrl, jwtSecret, timeoutMs, poolSize = 10 }: LiteOptions): Promise<LiteDb> {
+  const { createPostgresConnection } = await importLite('@supabase/lite/postgres', () => import('@supabase/lite/postgres'));
+  const connection = createPostgresConnection({
+    url: databaseUrl,
+    postgresOptions: { max: poolSize, connect_timeout: CONNECT_TIMEOUT_SECONDS, onnotice: () => {} },
+  });
+  try {
+    const { fetch, keys } = await createLiteApp({ connection, keys: newKeys(jwtSecret), ensureSchema: true });
+    const { serviceKey, publishableKey } = keys;
+    const db = createDb({ url: LITE_URL, serviceKey, publishableKey, fetch, timeoutMs, onClose: () => connection.close() });
+    return { db, url: LITE_URL, fetch, ...keys };
+  } catch (error) {
+    await connection.close();
+    throw error;
+  }
+}

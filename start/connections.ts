@@ -1,0 +1,84 @@
+import { join } from 'node:path';
+import type { Config } from '../lib/config.ts';
+import type { Db } from '../lib/db/types.ts';
+import { type Deadline, type Service, within } from '../lib/lifecycle.ts';
+import type { Logger } from '../lib/log.ts';
+import type { QueueBackend } from '../lib/queue/backend.ts';
+import { openBackend } from '../lib/queue/open.ts';
+
+/** What every process of Hivepulse stands on. */
+export interface Connections {
+  backend: QueueBackend;
+  db: Db;
+  /** Closes both; register it first, so that it stops last. */
+  service: Service;
+}
+
+export async function openConnections(config: Config, log: Logger): Promise<Connections> {
+  return config.mode.kind === 'embedded' ? openEmbeddedPair(config.mode.dataDir) : openServices(config, config.mode, log);
+}
+
+/** Two databases in this process: one for the queues, one for the data. Loaded only here: production images are without them. */
+async function openEmbeddedPair(dataDir: string): Promise<Connections> {
+  const [{ openEmbedded }, { lockDataDir }, { openEmbeddedQueue }, { createPostgresBackend }] = await Promise.all([
+    import('../lib/db/embedded.ts'),
+    import('../lib/db/lock.ts'),
+    import('../lib/queue/backend/embedded.ts'),
+    import('../lib/queue/backend/postgres.ts'),
+  ]);
+  const lock = dataDir === ':memory:' ? undefined : lockDataDir(dataDir);
+  const folder = (name: string): string => (dataDir === ':memory:' ? dataDir : join(dataDir, name));
+  try {
+    const [queue, { db }] = await Promise.all([openEmbeddedQueue({ dataDir: folder('queue') }), openEmbedded({ dataDir: folder('database') })]);
+    const backend = createPostgresBackend({ pool: queue.pool, role: 'worker' });
+    return {
+      backend,
+      db,
+      service: closing(async () => {
+        await backend.close();
+        await Promise.all([queue.close(), db.close()]);
+        lock?.release();
+      }),
+    };
+  } catch (error) {
+    lock?.release();
+    throw error;
+  }
+}
+
+type Services = Extract<Config['mode'], { kind: 'services' }>;
+
+async function openServices(config: Config, mode: Services, log: Logger): Promise<Connections> {
+  const db = await openDatabase(config, mode.database);
+  const backend = await openBackend(mode.queue, { role: 'worker', log });
+  return {
+    backend,
+    db,
+    service: closing(async () => {
+      await backend.close();
+      await db.close();
+    }),
+  };
+}
+
+async function openDatabase({ api }: Config, database: Services['database']): Promise<Db> {
+  if (database.kind === 'lite') {
+    const { openLite } = await import('../lib/db/lite.ts');
+    return (await openLite({ databaseUrl: database.databaseUrl, ...(api.jwtSecret ? { jwtSecret: api.jwtSecret } : {}) })).db;
+  }
+  const { createDb } = await import('../lib/db/client.ts');
+  const jwtVerify = api.jwtSecret ? { secret: api.jwtSecret } : api.jwksUrl ? { jwksUrl: api.jwksUrl } : undefined;
+  return createDb({ url: database.url, serviceKey: database.serviceRoleKey, publishableKey: database.publishableKey, jwtVerify });
+}
+
+function closing(close: () => Promise<void>): Service {
+  let closed: Promise<void> | undefined;
+  return {
+    name: 'connections',
+    start: async () => undefined,
+    stop: async (deadline: Deadline) => {
+      closed ??= close();
+      await within(closed, deadline, undefined);
+    },
+  };
+}

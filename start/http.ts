@@ -1,0 +1,51 @@
+import { listenFriendly } from '../api/listen.ts';
+import { buildServer } from '../api/server.ts';
+import { systemClock } from '../lib/clock.ts';
+import { queueNames } from '../lib/jobs/index.ts';
+import { type Deadline, type Service, within } from '../lib/lifecycle.ts';
+import { createReplay } from '../lib/relay/replay.ts';
+import type { Core } from './parts.ts';
+
+export interface HttpService extends Service {
+  /** Where it listens; known after `start`. */
+  readonly url: string;
+}
+
+/** The HTTP API as a service. `port` 0 lets the system choose. */
+export async function createHttpService(
+  { config, connections, log, queue, ai, metrics }: Core,
+  apiKeys: readonly string[] = config.api.apiKeys,
+): Promise<HttpService> {
+  const { backend, db } = connections;
+  const loopback = isLoopback(config.api.host);
+  const app = await buildServer({
+    db,
+    queue,
+    boardQueues: () => queueNames.map((name) => backend.queue(name)),
+    scoreStory: async (story) => (await import('../lib/scoring/local.ts')).scoreLocally(story),
+    ai: { testOpenAi: () => ai.testOpenAi(), openAiConfigured: config.ai.openai !== undefined },
+    metrics,
+    workers: { lastPoll: queue.lastPoll },
+    replay: createReplay({ failedJobs: db.failedJobs, runAgain: queue.runAgain }),
+    log,
+    clock: systemClock,
+    options: { ...config.api, apiKeys, loopback, mode: config.mode.kind },
+  });
+  let port = config.api.port;
+  return {
+    name: 'http',
+    get url() {
+      return `http://${loopback ? '127.0.0.1' : 'localhost'}:${port}`;
+    },
+    start: async () => {
+      ({ port } = await listenFriendly(app, config.api));
+    },
+    stop: async (deadline: Deadline) => {
+      await within(app.close(), deadline, undefined);
+    },
+  };
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.');
+}

@@ -1,0 +1,28 @@
+/** `npm start`: everything in one process and left running; embedded when the environment names neither a queue nor a database. */
+import { loadConfig } from '../lib/config.ts';
+import { checkGround } from './check.ts';
+import { openConnections } from './connections.ts';
+import { createHttpService } from './http.ts';
+import { keepApiKey } from './keys.ts';
+import { createCore, createWorkerServices } from './parts.ts';
+import { announce, openLog, runProcess, serve } from './process.ts';
+
+await runProcess(async () => {
+  const config = loadConfig(process.env, { role: 'start' });
+  const log = await openLog(config, 'hivepulse');
+  announce(config, log);
+  const connections = await openConnections(config, log);
+  await checkGround(connections, log);
+  const core = createCore(config, connections, log);
+  const apiKeys = await keepApiKey(config);
+  const http = await createHttpService(core, apiKeys);
+  await serve([connections.service, ...(await createWorkerServices(core)), http], { config, log });
+  welcome(http.url, config.api.apiKeys.length === 0 ? apiKeys[0] : undefined);
+});
+
+/** Not a log line: the generated key is for the person at the terminal, and must not end up in collected logs unnoticed. */
+function welcome(url: string, generatedKey: string | undefined): void {
+  const lines = ['', `  Hivepulse is up: ${url}`, `  API docs        ${url}/docs`, `  Bull Board      ${url}/admin/queues`];
+  if (generatedKey) lines.push(`  API key         ${generatedKey}   (made for this data folder; set API_KEYS for your own)`);
+  process.stdout.write(`${lines.join('\n')}\n\n`);
+}

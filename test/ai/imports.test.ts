@@ -1,0 +1,35 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+
+const run = promisify(execFile);
+const SDKS = ['/node_modules/openai/', '/node_modules/@anthropic-ai/'];
+
+/** The SDKs that a fresh process has loaded after running `code`. ES modules are seen by a hook, CommonJS ones in its cache. */
+async function sdksLoadedBy(code: string): Promise<string[]> {
+  const script = `
+    import { createRequire, registerHooks } from 'node:module';
+    const loaded = new Set();
+    registerHooks({ load: (url, context, next) => { loaded.add(url); return next(url, context); } });
+    ${code}
+    for (const path of Object.keys(createRequire(import.meta.url).cache)) loaded.add(path);
+    process.stdout.write(JSON.stringify([...loaded]));`;
+  const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', script], { cwd: new URL('../..', import.meta.url) });
+  const loaded: unknown = JSON.parse(stdout);
+  return SDKS.filter((sdk) => Array.isArray(loaded) && loaded.some((url) => String(url).includes(sdk)));
+}
+
+describe('importing the AI layer', () => {
+  it('loads no SDK, and neither does making it for both vendors', async () => {
+    const code = `
+      const { createAi } = await import('./lib/ai/index.ts');
+      const options = { provider: 'auto', openai: { apiKey: 'x' }, anthropic: { apiKey: 'x' }, perQueue: {}, timeoutMs: 1000 };
+      const ai = createAi({ options, limits: {}, ledger: {}, localTasks: {}, clock: {}, log: {} });
+      ai.forJob({ queue: 'q', jobId: '1', signal: new AbortController().signal });`;
+    expect(await sdksLoadedBy(code)).toEqual([]);
+  });
+
+  it('would be noticed loading one', async () => {
+    expect(await sdksLoadedBy("await import('openai'); await import('@anthropic-ai/sdk');")).toEqual(SDKS);
+  });
+});

@@ -1,0 +1,159 @@
+import type { AddressInfo } from 'node:net';
+import type { ApiDeps, ApiOptions, App } from '../../api/deps.ts';
+import { buildServer } from '../../api/server.ts';
+import type { Ai } from '../../lib/ai/contract.ts';
+import { type Clock, systemClock } from '../../lib/clock.ts';
+import { queues } from '../../lib/jobs/index.ts';
+import { deadlineIn } from '../../lib/lifecycle.ts';
+import { silentLogger } from '../../lib/log.ts';
+import { createRedisBackend } from '../../lib/queue/backend/redis.ts';
+import { createFailureRecorder } from '../../lib/queue/dead-letters.ts';
+import { type AnyProcessor, createRunner } from '../../lib/queue/runner.ts';
+import { createActiveRuns } from '../../lib/queue/runs.ts';
+import { createQueueService } from '../../lib/queue/service.ts';
+import { createQueueWorkers } from '../../lib/queue/worker.ts';
+import { scoreLocally } from '../../lib/scoring/local.ts';
+import { createMemoryDb, type MemoryDb } from '../support/memory-db.ts';
+import { type RedisServer, startRedis } from '../support/redis.ts';
+
+export const KEY = 'hp_test_key_of_a_service';
+export const QUEUE = 'story-enhancement';
+
+export interface Reply {
+  status: number;
+  headers: Headers;
+  // biome-ignore lint/suspicious/noExplicitAny: the point of these tests is to look into bodies of any shape.
+  body: any;
+}
+
+export interface CallOptions {
+  key?: string | null;
+  jwt?: string;
+  headers?: Record<string, string>;
+  json?: unknown;
+  /** As it is, instead of `json`. */
+  text?: string;
+}
+
+/** The API over real HTTP, on a real Redis through the real queue service; rows in memory. */
+export async function startApi(overrides: { options?: Partial<ApiOptions>; deps?: Partial<ApiDeps>; clock?: Clock } = {}) {
+  const redis = await startRedis();
+  const backend = createRedisBackend({ connection: { url: redis.url }, role: 'producer' });
+  const db = createMemoryDb();
+  const clock = overrides.clock ?? systemClock;
+  const settings = (queue: keyof typeof queues) => queues[queue];
+  const queue = createQueueService({ backend, settings, clock: systemClock });
+  const deps: ApiDeps = {
+    db,
+    queue,
+    boardQueues: () => [backend.queue(QUEUE)],
+    scoreStory: scoreLocally,
+    ai: { openAiConfigured: false, testOpenAi: async () => ({ configured: false, ok: false, message: 'OPENAI_API_KEY is not set' }) },
+    metrics: { render: async () => 'hivepulse_up 1\n', contentType: 'text/plain; version=0.0.4; charset=utf-8' },
+    workers: { lastPoll: () => queue.lastPoll() },
+    replay: async (id) => ({ jobId: `replay-of-${id}`, deduplicated: false }),
+    log: silentLogger,
+    clock,
+    ...overrides.deps,
+    options: { apiKeys: [KEY], publicUrl: 'http://127.0.0.1:3000', corsOrigins: [], loopback: true, mode: 'services', ...overrides.options },
+  };
+  const app = await buildServer(deps);
+  await app.listen({ host: '127.0.0.1', port: 0 });
+  const url = urlOf(app);
+  const stoppers: (() => Promise<void>)[] = [];
+
+  return {
+    app,
+    url,
+    db,
+    queue,
+    redis,
+    backend,
+    deps,
+    call: (method: string, path: string, options: CallOptions = {}) => call(url, method, path, options),
+    /** A worker of its own connection, running `processor` for stories. */
+    async work(processor: AnyProcessor<unknown>) {
+      stoppers.push(await startStoryWorker(redis, db, processor));
+    },
+    async stop() {
+      await app.close();
+      for (const stop of stoppers) await stop();
+      await backend.close();
+      await redis.stop();
+    },
+  };
+}
+export type Api = Awaited<ReturnType<typeof startApi>>;
+
+export function urlOf(app: App): string {
+  // Listening on a port, so never a pipe's name.
+  return `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`;
+}
+
+async function call(url: string, method: string, path: string, options: CallOptions): Promise<Reply> {
+  const bearer = options.jwt ?? (options.key === undefined ? KEY : options.key);
+  const body = options.text ?? (options.json === undefined ? undefined : JSON.stringify(options.json));
+  const reply = await fetch(`${url}${path}`, {
+    method,
+    redirect: 'manual',
+    headers: {
+      ...(bearer === null ? {} : { authorization: `Bearer ${bearer}` }),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...options.headers,
+    },
+    ...(body === undefined ? {} : { body }),
+  });
+  const text = await reply.text();
+  const isJson = text !== '' && reply.headers.get('content-type')?.includes('json');
+  return { status: reply.status, headers: reply.headers, body: isJson ? JSON.parse(text) : text };
+}
+
+const noAi = {
+  forJob(): Ai {
+    throw new Error('these processors call no model');
+  },
+};
+
+async function startStoryWorker(redis: RedisServer, db: MemoryDb, processor: AnyProcessor<unknown>): Promise<() => Promise<void>> {
+  const backend = createRedisBackend({ connection: { url: redis.url }, role: 'worker' });
+  const runs = createActiveRuns();
+  const shared = { deps: {}, log: silentLogger, clock: systemClock, runs };
+  const failures = createFailureRecorder({ ...shared, sink: db.failedJobs, processor: () => processor });
+  const runner = createRunner({ ...shared, processor: () => processor, ai: noAi, timeoutMs: () => 30_000, failures });
+  const workers = createQueueWorkers({ ...shared, backend, queues: [{ queue: QUEUE, concurrency: 2 }], runner, failures, workerId: 'test-worker' });
+  await workers.start();
+  return async () => {
+    await workers.stop(deadlineIn(5_000));
+    await backend.close();
+  };
+}
+
+/** The example of seed 002. */
+export const seedStory = {
+  title: 'New AI Model Raises Privacy Concerns',
+  content: 'A new AI model has been released...',
+  sectorTag: 'AI Ethics',
+  impactTags: ['privacy', 'concern'],
+};
+
+/** Creates a story and returns what the answer says of it. */
+export async function createStory(api: Pick<Api, 'call'>, options: CallOptions = {}): Promise<{ id: string; jobId: string; runJobId: string }> {
+  const { status, body } = await api.call('POST', '/api/stories', { json: seedStory, ...options });
+  if (status !== 201) throw new Error(`story not created: ${JSON.stringify(body)}`);
+  return body.data.story;
+}
+
+export const refined = {
+  hypeScore: 7.2,
+  ethicsScore: 4.8,
+  realityCheck: 'Claims need verification from independent sources',
+  eli5Summary: 'A new AI system was announced...',
+  eli5Grade: 4.1,
+  claims: [{ claim: 'A model was released', verdict: 'unverified', quote: 'A new AI model has been released' }],
+};
+
+/** What the processor of stories returns. */
+export function storyResultOf(storyId: string) {
+  const judged = { provider: 'local', model: 'local-1', promptVersion: '1', contentHash: 'hash' };
+  return { success: true as const, storyId, enhancedScores: refined, ...judged, unchanged: false, processingTime: 2500 };
+}

@@ -1,0 +1,73 @@
+import { randomUUID } from 'node:crypto';
+import type { Job } from 'bullmq';
+import { describe, expect, it, vi } from 'vitest';
+import type { QueueName } from '../../../lib/jobs/define.ts';
+import type { QueueBackend } from '../../../lib/queue/backend.ts';
+
+/** Runs everything put on `queue` and resolves with the job's result. */
+export async function roundTrip(backend: QueueBackend, name: QueueName): Promise<unknown> {
+  const events = backend.events(name);
+  await events.waitUntilReady();
+  const worker = backend.worker(name, async (job: Job, _token, _signal) => ({ echo: job.data }), { concurrency: 2 });
+  void worker.run();
+  const data = { id: randomUUID() };
+  const job = await backend.queue(name).add('echo', data);
+  const result = await job.waitUntilFinished(events, 10_000);
+  await worker.close();
+  expect(result).toEqual({ echo: data });
+  return result;
+}
+
+/** What a backend promises, wherever the queues live. */
+export function backendSuite(open: () => QueueBackend): void {
+  describe('any backend', () => {
+    it('carries a job from add over a worker to an event', async () => {
+      await roundTrip(open(), 'story-enhancement');
+    });
+
+    it('gives the same queue and event reader for the same name', () => {
+      expect(open().queue('review-ai')).toBe(open().queue('review-ai'));
+      expect(open().events('review-ai')).toBe(open().events('review-ai'));
+    });
+
+    it('hands the abort signal to the processor', async () => {
+      const queue = open().queue('gmail-fetch');
+      let stop: ((reason: string) => void) | undefined;
+      const seen = Promise.withResolvers<unknown>();
+      const worker = open().worker(
+        'gmail-fetch',
+        (job, _token, signal) => {
+          stop = (reason) => worker.cancelJob(job.id ?? '', reason);
+          return new Promise((_, reject) => {
+            signal?.addEventListener('abort', () => {
+              seen.resolve(signal.reason);
+              reject(new Error('stopped'));
+            });
+          });
+        },
+        { concurrency: 1 },
+      );
+      void worker.run();
+      await queue.add('wait', {});
+      await vi.waitUntil(() => stop !== undefined, { timeout: 5_000 });
+      stop?.('enough');
+      expect(String(await seen.promise)).toContain('enough');
+      await worker.close();
+    });
+
+    it('counts what waits, prioritized jobs apart', async () => {
+      const queue = open().queue('daily-brief');
+      await queue.addBulk([
+        { name: 'generate', data: {} },
+        { name: 'generate', data: {}, opts: { priority: 5 } },
+        { name: 'generate', data: {}, opts: { delay: 60_000 } },
+      ]);
+      expect(await queue.getJobCounts('waiting', 'prioritized', 'delayed')).toMatchObject({ waiting: 1, prioritized: 1, delayed: 1 });
+    });
+
+    it('is ready at once and answers a ping when it is connected', async () => {
+      await open().ready(1_000);
+      await open().ping();
+    });
+  });
+}

@@ -1,0 +1,17 @@
+/** `npm run worker`: one worker process. Config, connections, checks, services; SIGTERM stops it. */
+import { loadConfig } from '../lib/config.ts';
+import { checkGround } from '../start/check.ts';
+import { openConnections } from '../start/connections.ts';
+import { createCore, createWorkerServices } from '../start/parts.ts';
+import { announce, openLog, runProcess, serve } from '../start/process.ts';
+
+await runProcess(async () => {
+  const config = loadConfig(process.env, { role: 'worker' });
+  const log = await openLog(config, 'hivepulse-worker');
+  announce(config, log);
+  const connections = await openConnections(config, log);
+  await checkGround(connections, log);
+  const services = await createWorkerServices(createCore(config, connections, log));
+  await serve([connections.service, ...services], { config, log });
+  log.info({ queues: config.worker.queues }, 'worker started, waiting for jobs');
+});
