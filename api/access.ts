@@ -18,6 +18,8 @@ export type Access =
   | 'service'
   /** A service, or a person by basic auth. */
   | 'admin'
+  /** The same, for a page with parts: browsers are asked for the password at each of them. */
+  | 'board'
   /** Anybody while bound to loopback, else a user, a service or a person by basic auth. */
   | 'local';
 
@@ -76,7 +78,7 @@ export async function guard(app: App, { identify, loopback, rateLimitPerMinute }
   app.addHook('onRequest', async (request, reply) => {
     const access = accessOf(request, loopback);
     if (access === 'open') return;
-    const credentials = credentialsOf(request.headers, { token: access === 'stream' ? tokenOf(request) : undefined, basicAllowed: access === 'admin' || access === 'local' });
+    const credentials = credentialsOf(request.headers, { token: access === 'stream' ? tokenOf(request) : undefined, basicAllowed: takesPassword(access) });
     const known = identify.known(credentials);
     request.caller = known ?? (await identifyStranger(request, reply, credentials));
     if (request.caller) await count(request, reply, request.caller.key, { increment: true });
@@ -90,6 +92,10 @@ function accessOf(request: FastifyRequest, loopback: boolean): Access {
   return access === 'local' && loopback ? 'open' : access;
 }
 
+function takesPassword(access: Access): boolean {
+  return access === 'admin' || access === 'board' || access === 'local';
+}
+
 function tokenOf(request: FastifyRequest): string | undefined {
   const { query } = request;
   return typeof query === 'object' && query !== null && 'token' in query && typeof query.token === 'string' ? query.token : undefined;
@@ -99,12 +105,13 @@ function admit(access: Access, request: FastifyRequest, reply: FastifyReply): vo
   if (access === 'optional') return;
   if (!request.caller) throw refuse(access, request, reply);
   if (access === 'service' && request.caller.kind !== 'service') throw forbidden();
-  if (access === 'admin' && request.caller.kind !== 'service' && request.caller.kind !== 'admin') throw forbidden();
+  if ((access === 'admin' || access === 'board') && request.caller.kind !== 'service' && request.caller.kind !== 'admin') throw forbidden();
 }
 
 function refuse(access: Access, request: FastifyRequest, reply: FastifyReply): HttpError {
-  const forPeople = (access === 'admin' || access === 'local') && request.headers.accept?.includes('text/html');
-  reply.header('www-authenticate', forPeople ? 'Basic realm="Hivepulse", charset="UTF-8"' : 'Bearer realm="Hivepulse"');
+  // Asked for a password, a browser opens a dialogue, also over a page that fetches figures with a wrong key: there it gets no such question.
+  const askPassword = takesPassword(access) && (access !== 'admin' || request.headers.accept?.includes('text/html'));
+  reply.header('www-authenticate', askPassword ? 'Basic realm="Hivepulse", charset="UTF-8"' : 'Bearer realm="Hivepulse"');
   const given = request.headers.authorization !== undefined || (access === 'stream' && tokenOf(request) !== undefined);
   const message = given
     ? 'The key or token is not valid, or has expired.'

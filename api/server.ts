@@ -10,6 +10,7 @@ import { correlate, correlationIdOf } from './plugins/correlation.ts';
 import { document } from './plugins/docs.ts';
 import { answerFailures, answerUnparsable, createSendFailure } from './plugins/failures.ts';
 import { secure } from './plugins/security.ts';
+import { closePromptly } from './plugins/shutdown.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { healthRoutes } from './routes/health.ts';
 import { jobEventRoutes } from './routes/job-events.ts';
@@ -50,10 +51,11 @@ export async function buildServer(deps: ApiDeps): Promise<App> {
 
   correlate(app, log);
   answerFailures(app, sendFailure);
+  closePromptly(app);
   acceptJsonOnly(app);
   await secure(app, options);
   await guard(app, { identify: identifyBy(deps, tokens), loopback: options.loopback, rateLimitPerMinute });
-  await document(app, { publicUrl: options.publicUrl, rateLimitPerMinute });
+  await document(app, { rateLimitPerMinute });
   addRoutes(app, deps, tokens);
   if (deps.boardQueues) {
     const { mountBoard } = await import('./plugins/board.ts');

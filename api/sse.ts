@@ -45,7 +45,13 @@ export function createStreams(app: App, options: { heartbeatMs: number; maxPerCa
     // The response's end, not the request's: that one closes as soon as it has been read.
     if (reply.raw.closed) stream.end();
     else reply.raw.once('close', stream.end);
-    reply.headers({ 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache, no-transform', 'x-accel-buffering': 'no' });
+    reply.headers({
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-cache, no-transform',
+      'x-accel-buffering': 'no',
+      // Ended by a shutdown, its connection must not stay behind as an idle one.
+      connection: 'close',
+    });
     return stream;
   }
 

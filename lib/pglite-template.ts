@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { existsSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir, userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -53,7 +53,8 @@ async function readOrBuild(file: string, build: () => Promise<Uint8Array<ArrayBu
 /** Whole or not at all. A full or read-only disk costs the next start some time; it must not cost this one. */
 export async function keepFile(file: string, content: Uint8Array | string): Promise<void> {
   const partial = `${file}.${process.pid}.${performance.now()}.partial`;
-  await writeFile(partial, content, { mode: 0o600 })
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+    .then(() => writeFile(partial, content, { mode: 0o600 }))
     .then(() => rename(partial, file))
     .catch(() => rm(partial, { force: true }));
 }

@@ -22,7 +22,10 @@ async function begin({ storyId }: Payload, context: Context): Promise<Begun<Stor
   const story = await context.deps.db.stories.begin(storyId, { runId: context.runId, jobId: context.job.id });
   if (!story) throw new NotFoundError('Story', storyId);
   const contentHash = await refinementHashOf(story, context.ai);
-  if (context.meta.force || !story.refinedScores || story.refinedHash !== contentHash) return { state: 'run', row: story };
+  // A crash after `record` brings this very job here again: what it paid for is there, also when it was forced.
+  const recordedByThisJob = story.refinedJobId === context.job.id;
+  const current = story.refinedHash === contentHash && (!context.meta.force || recordedByThisJob);
+  if (!story.refinedScores || !current) return { state: 'run', row: story };
   const stillOurs = await context.deps.db.stories.recordUnchanged(storyId, context.runId);
   if (!stillOurs) throw new JobAbortedError('lock_lost', `Another run has taken story ${storyId} over`);
   const run = { unchanged: true, contentHash, processingTime: clockOf(context).monotonic() - startedAt };

@@ -53,7 +53,7 @@ export function renderStartPage(options: StartPageOptions): StartPage {
   <p>It is scored at once; a worker then refines the scores with a language model, or on its own when no model is configured.</p>
   <pre><code>${escapeHtml(curl(options.publicUrl))}</code></pre>
   <p>The answer has a <code>jobId</code>. Ask for its state, and in the end its result:</p>
-  <pre><code>${escapeHtml(`curl ${options.publicUrl}/api/stories/scoring/job/<jobId> -H "Authorization: Bearer $HIVEPULSE_API_KEY"`)}</code></pre>
+  <pre><code>${escapeHtml(`curl ${options.publicUrl}/api/stories/scoring/job/<jobId> \\\n  -H "Authorization: Bearer $HIVEPULSE_API_KEY"`)}</code></pre>
 </section>
 </main>
 <script>${script}</script>
@@ -63,7 +63,7 @@ export function renderStartPage(options: StartPageOptions): StartPage {
   return { html, scriptHash };
 }
 
-const modes = { embedded: 'embedded, nothing else needed', services: 'shared queue and database' } as const;
+const modes = { embedded: 'embedded: one process', services: 'shared queue and database' } as const;
 
 const whereTheKeyIs = {
   embedded: 'One was made and printed in the terminal when this process started (unless API_KEYS names your own).',
@@ -71,7 +71,9 @@ const whereTheKeyIs = {
 } as const;
 
 function curl(publicUrl: string): string {
-  return `curl -X POST ${publicUrl}/api/stories \\
+  return `export HIVEPULSE_API_KEY=…
+
+curl -X POST ${publicUrl}/api/stories \\
   -H "Authorization: Bearer $HIVEPULSE_API_KEY" \\
   -H "Content-Type: application/json" \\
   -d '{
@@ -131,7 +133,7 @@ const show = (id, good, text) => {
 const look = async () => {
   await fetch('/health/ready').then((answer) => show('api', answer.ok, answer.ok ? 'ready' : 'not ready'), () => show('api', false, 'not reachable'));
   await fetch('/api/worker/health').then((answer) => answer.json()).then(
-    ({ healthy, lastPoll }) => show('worker', healthy, healthy ? 'polling' : lastPoll ? 'last seen ' + new Date(lastPoll).toLocaleTimeString() : 'none seen yet'),
+    ({ healthy, lastPoll }) => show('worker', healthy, healthy ? 'polling' : lastPoll ? 'last seen ' + new Date(lastPoll).toLocaleTimeString() : 'none seen'),
     () => show('worker', false, 'unknown'),
   );
 };

@@ -10,7 +10,7 @@ import type { App } from '../deps.ts';
 import { answerFor } from '../errors.ts';
 
 export const BOARD_PATH = '/admin/queues';
-const access: Access = 'admin';
+const access: Access = 'board';
 
 /**
  * Bull Board, to look at. Read-only: every queue's work has a row, and the row is the truth. Removing or retrying a job

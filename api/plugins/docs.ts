@@ -20,13 +20,11 @@ const notes: Partial<Record<Access, string>> = {
 };
 
 /** OpenAPI 3 derived from the routes' zod schemas, and Swagger UI at /docs. */
-export async function document(app: App, options: { publicUrl: string; rateLimitPerMinute: number }): Promise<void> {
+export async function document(app: App, options: { rateLimitPerMinute: number }): Promise<void> {
   await app.register(fastifySwagger, {
     openapi: {
       openapi: '3.1.0',
       info: { title: 'Hivepulse', version: '0.1.0', description: description.replace('RATE_LIMIT', `${options.rateLimitPerMinute}`) },
-      // The page's own origin, so that trying it out works wherever the page is open.
-      servers: [{ url: '/' }],
       tags: [
         { name: 'stories', description: 'Stories scored for hype and ethics, then refined by a language model' },
         { name: 'queues', description: 'Any job: ask for it, watch it, retry it, cancel it' },
@@ -55,7 +53,8 @@ export async function document(app: App, options: { publicUrl: string; rateLimit
     await scope.register(fastifySwaggerUi, {
       routePrefix: '/docs',
       validatorUrl: false,
-      theme: { title: 'Hivepulse API' },
+      // The bar holds Fastify's logo and a field for other specifications.
+      theme: { title: 'Hivepulse API', css: [{ filename: 'plain.css', content: '.swagger-ui .topbar{display:none}' }] },
       uiConfig: { docExpansion: 'list', persistAuthorization: true, tryItOutEnabled: true, displayRequestDuration: true, defaultModelsExpandDepth: -1 },
     });
   });

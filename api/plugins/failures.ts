@@ -22,19 +22,9 @@ export function createSendFailure({ log, bodyLimitBytes }: FailureOptions): Send
   };
 }
 
-/** Unknown routes, known routes by another method, and requests during a shutdown. */
+/** What routes throw, unknown routes, and known routes by another method. */
 export function answerFailures(app: App, sendFailure: SendFailure): void {
   const routes: { method: string; pattern: RegExp }[] = [];
-  let closing = false;
-
-  app.addHook('preClose', async () => {
-    closing = true;
-  });
-  app.addHook('onRequest', async (_request, reply) => {
-    if (!closing) return;
-    reply.header('connection', 'close');
-    throw new HttpError(503, 'shutting_down', 'This process is shutting down. Try again: another one will answer.');
-  });
   app.addHook('onRoute', ({ method, url }) => {
     if (url === '*') return;
     for (const one of [method].flat()) routes.push({ method: one, pattern: toPattern(url) });

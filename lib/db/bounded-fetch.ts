@@ -81,8 +81,11 @@ async function answerOf(outcome: Outcome, request: Request): Promise<Response> {
     throw new UnavailableError(`The database API at ${origin} is not reachable`, { code: 'database_unreachable', cause: outcome.error });
   }
   const { response } = outcome;
-  if (response.ok || new URL(request.url).pathname.includes('/auth/v1/')) return response;
-  throw errorOf(response.status, await response.text());
+  if (new URL(request.url).pathname.includes('/auth/v1/')) return response;
+  if (!response.ok) throw errorOf(response.status, await response.text());
+  const isJson = response.body === null || response.headers.get('content-type')?.includes('json');
+  if (isJson) return response;
+  throw new PermanentError(`What answers at ${new URL(request.url).origin} is no database API. Check SUPABASE_URL`, { code: 'database_error' });
 }
 
 const apiError = z.object({ message: z.string(), code: z.string().nullish(), details: z.unknown(), hint: z.unknown() }).partial();

@@ -4,7 +4,7 @@
  */
 import { createClient, type SupabaseClientOptions } from '@supabase/supabase-js';
 import { z } from 'zod';
-import { PermanentError } from '../errors.ts';
+import { PermanentError, UnavailableError } from '../errors.ts';
 import { createAiLedger } from './ai.ts';
 import { createBoundedFetch, type Fetch } from './bounded-fetch.ts';
 import { createFailedJobsTable } from './failed-jobs.ts';
@@ -35,11 +35,15 @@ const DEFAULT_TIMEOUT_MS = 10_000;
 
 export function createDb(options: DbOptions): Db {
   const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
-  const fetch = createBoundedFetch({ fetch: options.fetch ?? globalThis.fetch, timeoutMs });
+  let closing: Promise<void> | undefined;
+  const bounded = createBoundedFetch({ fetch: options.fetch ?? globalThis.fetch, timeoutMs });
+  const fetch: Fetch = async (input, init) => {
+    if (closing) throw new UnavailableError('The database is closed', { code: 'database_closed' });
+    return bounded(input, init);
+  };
   const service = createClient(options.url, options.serviceKey, clientOptions(fetch));
   const userOf = options.jwtVerify ? verifyHere(options.jwtVerify, timeoutMs) : askAuthServer(service.auth);
   const userKey = options.publishableKey ?? options.serviceKey;
-  let closing: Promise<void> | undefined;
 
   return {
     stories: createStoriesTable(service),

@@ -49,10 +49,14 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedDb
     const schemaCache = schemaCacheIn(join(cacheDir, `schema-${template.version}.json`));
     const app = await createLiteApp({ connection, keys, ensureSchema: !current, schemaCache });
     if (!current) await session.run(markPrepared(template.version));
-    const fetch = oneAtATime(app.fetch);
+    const { fetch, idle } = oneAtATime(app.fetch);
+    const onClose = async () => {
+      await idle();
+      await connection.close();
+    };
     const { serviceKey, publishableKey } = keys;
     const { timeoutMs } = options;
-    const db = createDb({ url: LITE_URL, serviceKey, publishableKey, fetch, timeoutMs, onClose: () => connection.close() });
+    const db = createDb({ url: LITE_URL, serviceKey, publishableKey, fetch, timeoutMs, onClose });
     return { db, url: LITE_URL, fetch, serviceKey, publishableKey };
   } catch (error) {
     await connection.close();
@@ -63,12 +67,15 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedDb
 /**
  * PGlite has one session and lite's transactions on it keep nobody out: two requests at once would share a transaction, and with it the user they act for.
  */
-function oneAtATime(fetch: Fetch): Fetch {
+function oneAtATime(fetch: Fetch): { fetch: Fetch; idle(): Promise<unknown> } {
   let last: Promise<unknown> = Promise.resolve();
-  return (input, init) => {
-    const next = last.then(() => fetch(input, init));
-    last = next.catch(() => {});
-    return next;
+  return {
+    fetch: (input, init) => {
+      const next = last.then(() => fetch(input, init));
+      last = next.catch(() => {});
+      return next;
+    },
+    idle: () => last,
   };
 }
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { fingerprintOf } from './fingerprint.ts';
 import { answer, type Client, firstRow, parseRow } from './rest.ts';
-import { afterCursor, isUuid, storable, timestamp, toPage } from './rows.ts';
+import { afterCursor, isUuid, jsonText, timestamp, toPage } from './rows.ts';
 import type { FailedJob, FailedJobsTable } from './types.ts';
 
 const row = z.object({
@@ -50,7 +50,7 @@ const KEYS_PER_CALL = 500;
 export function createFailedJobsTable(client: Client): FailedJobsTable {
   return {
     async record(failure) {
-      const stored = storable({ ...failure, payload: failure.payload ?? null, fingerprint: fingerprintOf(failure) });
+      const stored = jsonText({ ...failure, payload: failure.payload ?? null, fingerprint: fingerprintOf(failure) });
       return parseRow(z.boolean(), await answer(client.rpc('record_failed_job', { p_failure: stored })), 'record_failed_job');
     },
 
@@ -78,7 +78,7 @@ export function createFailedJobsTable(client: Client): FailedJobsTable {
       const found = new Set<string>();
       for (let start = 0; start < wanted.length; start += KEYS_PER_CALL) {
         const asked = wanted.slice(start, start + KEYS_PER_CALL).map(({ queue, jobId, run }) => ({ queue, jobId, run }));
-        const answered = await answer(client.rpc('recorded_failed_jobs', { p_keys: storable(asked) }));
+        const answered = await answer(client.rpc('recorded_failed_jobs', { p_keys: jsonText(asked) }));
         for (const { queue, jobId, run } of parseRow(keys, answered, 'recorded_failed_jobs')) found.add(`${queue}/${jobId}/${run}`);
       }
       return found;

@@ -24,6 +24,9 @@ export function storable(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, part]) => [storableText(key), storable(part)]));
 }
 
+/** For SQL functions that take JSON as text. */
+export const jsonText = (value: unknown): string => JSON.stringify(storable(value));
+
 export function storableText(text: string): string {
   return text.replaceAll('\u0000', '').toWellFormed();
 }

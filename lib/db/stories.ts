@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { InvalidInputError } from '../errors.ts';
 import { answer, type Client, firstRow, parseRow } from './rest.ts';
-import { afterCursor, isUuid, numeric, storable, storableText, timestamp, toPage } from './rows.ts';
+import { afterCursor, isUuid, jsonText, numeric, storable, storableText, timestamp, toPage } from './rows.ts';
 import type { Claim, LocalScores, NewStory, RefinedScores, ScoringStatus, StoriesTable, Story } from './types.ts';
 
 const claim: z.ZodType<Claim> = z.object({ claim: z.string(), verdict: z.string(), quote: z.string() });
@@ -49,6 +49,7 @@ const row = z.object({
   local_scores: localScores.nullable(),
   refined_scores: refinedScores.nullable(),
   refined_hash: text,
+  refined_job_id: text,
   job_id: text,
   model: text,
   prompt_version: text,
@@ -76,6 +77,7 @@ function parseStory(value: unknown): Story {
     localScores: local,
     refinedScores: found.refined_scores,
     refinedHash: found.refined_hash,
+    refinedJobId: found.refined_job_id,
     jobId: found.job_id,
     model: found.model,
     promptVersion: found.prompt_version,
@@ -144,7 +146,7 @@ export function createStoriesTable(client: Client): StoriesTable {
 
     async record(id, runId, scores, contentHash) {
       if (!isUuid(id)) return false;
-      return call('record_story_scores', { p_story: id, p_run: runId, p_scores: storable(scores), p_hash: contentHash });
+      return call('record_story_scores', { p_story: id, p_run: runId, p_scores: jsonText(scores), p_hash: contentHash });
     },
 
     async recordUnchanged(id, runId) {

@@ -56,8 +56,10 @@ export interface Story {
   scoringError: string | null;
   localScores: LocalScores;
   refinedScores: RefinedScores | null;
-  /** Hash of title and content that `refinedScores` belong to. */
+  /** Hash of all that `refinedScores` follow from: content, tags, prompt versions, provider and model asked for. */
   refinedHash: string | null;
+  /** BullMQ id of the job that recorded `refinedScores`. */
+  refinedJobId: string | null;
   /** BullMQ id of the latest run. */
   jobId: string | null;
   model: string | null;

@@ -1,3 +1,4 @@
+import type { JobType } from 'bullmq';
 import type { Clock } from '../clock.ts';
 import { NotFoundError, UnavailableError } from '../errors.ts';
 import type { JobDefinition, QueueName } from '../jobs/define.ts';
@@ -93,15 +94,15 @@ async function countAll(backend: QueueBackend): Promise<QueueStats> {
   return Object.fromEntries(counted) as QueueStats;
 }
 
+/** On Postgres the waiting jobs of a paused queue are counted as `paused`, a state that BullMQ's types have dropped. */
+const STATES = ['waiting', 'prioritized', 'paused', 'active', 'completed', 'failed', 'delayed', 'waiting-children'] as JobType[];
+
 async function count(backend: QueueBackend, name: QueueName): Promise<QueueCounts> {
   const queue = backend.queue(name);
-  const [counts, paused] = await Promise.all([
-    queue.getJobCounts('waiting', 'prioritized', 'active', 'completed', 'failed', 'delayed', 'waiting-children'),
-    queue.isPaused(),
-  ]);
+  const [counts, paused] = await Promise.all([queue.getJobCounts(...STATES), queue.isPaused()]);
   const of = (state: string): number => counts[state] ?? 0;
   return {
-    waiting: of('waiting') + of('prioritized'),
+    waiting: of('waiting') + of('prioritized') + of('paused'),
     active: of('active'),
     completed: of('completed'),
     failed: of('failed'),

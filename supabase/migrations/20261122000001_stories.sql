@@ -26,6 +26,7 @@ alter table public.stories
   add column if not exists refined_scores jsonb,
   -- Of the title and content that refined_scores belong to.
   add column if not exists refined_hash text,
+  add column if not exists refined_job_id text,
   add column if not exists model text,
   add column if not exists prompt_version text,
   -- The latest job, and the run that holds the row: null while nobody does.
@@ -86,19 +87,23 @@ language sql security invoker set search_path = '' as $$
 $$;
 
 -- False when another run holds the row, or the story is gone: then nothing was changed.
-create or replace function public.record_story_scores(p_story uuid, p_run text, p_scores jsonb, p_hash text) returns boolean
+-- JSON comes as text, here as in all functions: not every server in front of the database hands jsonb on unharmed.
+create or replace function public.record_story_scores(p_story uuid, p_run text, p_scores text, p_hash text) returns boolean
 language plpgsql security invoker set search_path = '' as $$
+declare
+  scores jsonb := p_scores::jsonb;
 begin
   update public.stories
-  set hype_score = (p_scores ->> 'hypeScore')::numeric,
-      ethics_score = (p_scores ->> 'ethicsScore')::numeric,
-      reality_check = p_scores ->> 'realityCheck',
-      claims = coalesce(p_scores -> 'claims', '[]'),
-      eli5_summary = p_scores ->> 'eli5Summary',
-      refined_scores = p_scores,
+  set hype_score = (scores ->> 'hypeScore')::numeric,
+      ethics_score = (scores ->> 'ethicsScore')::numeric,
+      reality_check = scores ->> 'realityCheck',
+      claims = coalesce(scores -> 'claims', '[]'),
+      eli5_summary = scores ->> 'eli5Summary',
+      refined_scores = scores,
       refined_hash = p_hash,
-      model = p_scores ->> 'model',
-      prompt_version = p_scores ->> 'promptVersion',
+      refined_job_id = job_id,
+      model = scores ->> 'model',
+      prompt_version = scores ->> 'promptVersion',
       scoring_status = 'refined',
       scoring_error = null,
       run_id = null,
@@ -137,7 +142,7 @@ language sql immutable security invoker set search_path = '' as $$ select '20261
 revoke execute on function
   public.queue_story(uuid, text),
   public.begin_story_run(uuid, text, text),
-  public.record_story_scores(uuid, text, jsonb, text),
+  public.record_story_scores(uuid, text, text, text),
   public.record_story_unchanged(uuid, text),
   public.end_story_run(uuid, text, text, text),
   public.hivepulse_schema_version()
@@ -145,7 +150,7 @@ from public, anon, authenticated;
 grant execute on function
   public.queue_story(uuid, text),
   public.begin_story_run(uuid, text, text),
-  public.record_story_scores(uuid, text, jsonb, text),
+  public.record_story_scores(uuid, text, text, text),
   public.record_story_unchanged(uuid, text),
   public.end_story_run(uuid, text, text, text),
   public.hivepulse_schema_version()

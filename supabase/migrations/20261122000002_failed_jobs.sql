@@ -41,14 +41,16 @@ drop policy if exists hivepulse_service on public.failed_jobs;
 create policy hivepulse_service on public.failed_jobs for all to service_role using (true) with check (true);
 
 -- True for the first to report this run of the job; everybody later changes nothing.
-create or replace function public.record_failed_job(p_failure jsonb) returns boolean
+create or replace function public.record_failed_job(p_failure text) returns boolean
 language plpgsql security invoker set search_path = '' as $$
+declare
+  failure jsonb := p_failure::jsonb;
 begin
   insert into public.failed_jobs (queue, name, job_id, run, payload, error, fingerprint, stack, attempts, user_id, correlation_id)
   values (
-    p_failure ->> 'queue', p_failure ->> 'name', p_failure ->> 'jobId', (p_failure ->> 'run')::integer, p_failure -> 'payload',
-    p_failure ->> 'error', p_failure ->> 'fingerprint', p_failure ->> 'stack', (p_failure ->> 'attempts')::integer,
-    p_failure ->> 'userId', p_failure ->> 'correlationId'
+    failure ->> 'queue', failure ->> 'name', failure ->> 'jobId', (failure ->> 'run')::integer, failure -> 'payload',
+    failure ->> 'error', failure ->> 'fingerprint', failure ->> 'stack', (failure ->> 'attempts')::integer,
+    failure ->> 'userId', failure ->> 'correlationId'
   )
   on conflict (queue, job_id, run) do nothing;
   return found;
@@ -56,10 +58,10 @@ end
 $$;
 
 -- Of `[{ queue, jobId, run }]`, those that are recorded, in the same form.
-create or replace function public.recorded_failed_jobs(p_keys jsonb) returns jsonb
+create or replace function public.recorded_failed_jobs(p_keys text) returns jsonb
 language sql stable security invoker set search_path = '' as $$
   select coalesce(jsonb_agg(wanted.key), '[]')
-  from jsonb_array_elements(p_keys) as wanted(key)
+  from jsonb_array_elements(p_keys::jsonb) as wanted(key)
   where exists (
     select from public.failed_jobs f
     where f.queue = wanted.key ->> 'queue' and f.job_id = wanted.key ->> 'jobId' and f.run = (wanted.key ->> 'run')::integer
@@ -69,5 +71,5 @@ $$;
 create or replace function public.hivepulse_schema_version() returns text
 language sql immutable security invoker set search_path = '' as $$ select '20261122000002' $$;
 
-revoke execute on function public.record_failed_job(jsonb), public.recorded_failed_jobs(jsonb) from public, anon, authenticated;
-grant execute on function public.record_failed_job(jsonb), public.recorded_failed_jobs(jsonb) to service_role;
+revoke execute on function public.record_failed_job(text), public.recorded_failed_jobs(text) from public, anon, authenticated;
+grant execute on function public.record_failed_job(text), public.recorded_failed_jobs(text) to service_role;

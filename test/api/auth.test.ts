@@ -107,6 +107,11 @@ describe('who may call what', () => {
   it('asks a browser for name and password, and an app for a token', async () => {
     const browser = await api.call('GET', '/admin/queues', { key: null, headers: { accept: 'text/html,*/*' } });
     expect([browser.status, browser.headers.get('www-authenticate')]).toEqual([401, 'Basic realm="Hivepulse", charset="UTF-8"']);
+    // A part of the page, whose protection space the browser may not have learnt from the page itself.
+    const part = await api.call('GET', '/admin/queues/static/images/logo.svg', { key: null, headers: { accept: 'image/svg+xml' } });
+    expect(part.headers.get('www-authenticate')).toContain('Basic');
+    const figures = await api.call('GET', '/api/queue/stats', { key: 'mistyped', headers: { accept: '*/*' } });
+    expect(figures.headers.get('www-authenticate')).toContain('Bearer');
     const app = await api.call('GET', '/api/stories', { key: null });
     expect([app.status, app.headers.get('www-authenticate')]).toEqual([401, 'Bearer realm="Hivepulse"']);
     expect(app.body).toEqual({

@@ -1,4 +1,4 @@
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import fastify from 'fastify';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { redact } from '../../api/plugins/board.ts';
@@ -6,6 +6,7 @@ import { listenFriendly } from '../../api/listen.ts';
 import { buildServer } from '../../api/server.ts';
 import { createLogger } from '../../lib/log.ts';
 import { createFakeClock } from '../support/clock.ts';
+import { gate } from '../support/queue-world.ts';
 import { type Api, createStory, KEY, QUEUE, seedStory, startApi } from './world.ts';
 
 /** `METHOD /path/{parameter}` from the tree that Fastify prints: four characters of indentation a level. */
@@ -198,6 +199,36 @@ describe('Bull Board', () => {
       payload: { storyId, review_text: '[28 characters]', max_length: 5, list: ['[6 characters]', { deep: '[6 characters]' }], none: null },
       meta: { correlationId: 'order-1' },
     });
+  });
+});
+
+describe('closing', () => {
+  it('does not wait for connections that were opened in advance and never used', async () => {
+    const other = await startApi();
+    const socket = connect(Number(new URL(other.url).port), '127.0.0.1');
+    await new Promise((resolve) => other.app.server.once('connection', resolve));
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    await other.stop();
+    await closed;
+  });
+
+  it('answers what is under way, and lets its connection go', async () => {
+    const opened = gate();
+    const asked = gate();
+    const lastPoll = async () => {
+      asked.open();
+      await opened.opened;
+      return 1;
+    };
+    const other = await startApi({ deps: { workers: { lastPoll } } });
+    const reply = other.call('GET', '/api/worker/health');
+    await asked.opened;
+    const stopped = other.stop();
+    await vi.waitFor(() => expect(other.app.server.listening).toBe(false));
+    opened.open();
+    expect(await reply).toMatchObject({ status: 200, body: { healthy: false, lastPoll: 1 } });
+    expect((await reply).headers.get('connection')).toBe('close');
+    await stopped;
   });
 });
 

@@ -39,7 +39,10 @@ describe.each(worlds)('tables on %s', (_, start) => {
       await expect(stories().create(newStory({ userId: 'somebody' }))).rejects.toMatchObject({ code: 'invalid_input', issues: [{ path: 'userId' }] });
     });
 
-    it.each(['not-a-uuid', randomUUID()])('knows no story %s: nothing found, nothing begun, nothing recorded', async (id) => {
+    it.each([
+      ['whose id is no uuid', 'not-a-uuid'],
+      ['that nobody made', randomUUID()],
+    ])('finds, begins and records nothing for a story %s', async (_, id) => {
       expect(await stories().get(id)).toBeUndefined();
       expect(await begin(id, 'run')).toBeUndefined();
       expect(await stories().record(id, 'run', refinedScores, 'hash')).toBe(false);
@@ -171,7 +174,10 @@ describe.each(worlds)('tables on %s', (_, start) => {
       expect(new Set(items.map((story) => story.scoringStatus))).toEqual(new Set(['cancelled']));
     });
 
-    it.each(['garbage', Buffer.from('["2026-01-01\\") or (1,eq,1", "x"]').toString('base64url')])('refuses the cursor %s', async (cursor) => {
+    it.each([
+      ['text of any kind', 'garbage'],
+      ['a filter in disguise', Buffer.from('["2026-01-01\\") or (1,eq,1", "x"]').toString('base64url')],
+    ])('refuses %s as a cursor', async (_, cursor) => {
       await expect(stories().list({ limit: 3, cursor })).rejects.toBeInstanceOf(InvalidInputError);
     });
   });

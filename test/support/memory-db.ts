@@ -94,7 +94,8 @@ function storiesOf(stories: Story[], owner: string | undefined, call: Call): Sto
     record: async (id, runId, refinedScores, refinedHash) => {
       const { hypeScore, ethicsScore, realityCheck, eli5Summary, claims, model, promptVersion } = refinedScores;
       const shown = { hypeScore, ethicsScore, realityCheck, eli5Summary, claims, model, promptVersion };
-      return (await change(id, holds(id, runId), { ...shown, refinedScores, refinedHash, scoringStatus: 'refined' })) !== undefined;
+      const refinedJobId = stories.find((story) => story.id === id)?.jobId ?? null;
+      return (await change(id, holds(id, runId), { ...shown, refinedScores, refinedHash, refinedJobId, scoringStatus: 'refined' })) !== undefined;
     },
     recordUnchanged: async (id, runId) => (await change(id, holds(id, runId), { scoringStatus: 'refined' })) !== undefined,
     end: async (id, { status, error }) => {
@@ -105,7 +106,16 @@ function storiesOf(stories: Story[], owner: string | undefined, call: Call): Sto
 
 function newStory(story: Parameters<StoriesTable['create']>[0]): Story {
   const { hypeScore, ethicsScore } = story.localScores;
-  const unrefined = { realityCheck: null, claims: [], eli5Summary: null, refinedScores: null, refinedHash: null, model: null, promptVersion: null };
+  const unrefined = {
+    realityCheck: null,
+    claims: [],
+    eli5Summary: null,
+    refinedScores: null,
+    refinedHash: null,
+    refinedJobId: null,
+    model: null,
+    promptVersion: null,
+  };
   const state = { scoringStatus: 'local' as const, scoringError: null, jobId: null };
   return { id: randomUUID(), ...story, hypeScore, ethicsScore, ...unrefined, ...state, createdAt: now(), updatedAt: now() };
 }

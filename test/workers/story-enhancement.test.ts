@@ -22,8 +22,8 @@ async function setUp(prepared = preparedAi(answers)) {
   const db = createMemoryDb();
   const story = await db.stories.create({ ...input, userId: null, localScores: await scoreLocally(input) });
   const progress: Progress[] = [];
-  const contextOf = (options: { force?: boolean; ai?: Ai; signal?: AbortSignal } = {}): JobContext<StoryDeps> => ({
-    job: { queue: 'story-enhancement', name: 'enhance', id: 'job-1', attempt: 1, maxAttempts: 3 },
+  const contextOf = (options: { force?: boolean; ai?: Ai; signal?: AbortSignal; jobId?: string } = {}): JobContext<StoryDeps> => ({
+    job: { queue: 'story-enhancement', name: 'enhance', id: options.jobId ?? 'job-1', attempt: 1, maxAttempts: 3 },
     meta: { correlationId: 'c', enqueuedAt: '2026-11-22T00:00:00.000Z', ...(options.force ? { force: true } : {}) },
     runId: randomUUID(),
     ai: options.ai ?? prepared.ai,
@@ -97,8 +97,15 @@ describe('enhancing a story', () => {
   it('pays again when forced', async () => {
     const { attempt, asked } = await setUp();
     await attempt();
-    expect(await attempt({ force: true })).toMatchObject({ state: 'run', result: { unchanged: false } });
+    expect(await attempt({ force: true, jobId: 'job-2' })).toMatchObject({ state: 'run', result: { unchanged: false } });
     expect(asked.map(({ force }) => force)).toEqual([false, true]);
+  });
+
+  it('does not pay again when the forced job that paid is run once more, as after a crash', async () => {
+    const { attempt, asked } = await setUp();
+    await attempt({ force: true });
+    expect(await attempt({ force: true })).toMatchObject({ state: 'finished' });
+    expect(asked).toHaveLength(1);
   });
 
   it('judges again when the story or the model has changed', async () => {

@@ -51,7 +51,10 @@ export function createListenHub({ open, giveUpMs = 3_000 }: ListenHubDeps): List
   }
 
   async function openOnce(self: () => Promise<Session>): Promise<Session> {
-    const connection = await open({ notification, lost: (error) => lost(self(), error) });
+    // An attempt that fails ends its connection too: that is no loss of anything anybody listened on.
+    let opened = false;
+    const connection = await open({ notification, lost: (error) => opened && lost(self(), error) });
+    opened = true;
     return { connection, channels: new Map() };
   }
 

@@ -94,8 +94,7 @@ export function createListenPool(options: ListenPoolOptions): QueuePool {
   return Object.assign(errors, {
     options: { keepAlive: true },
     query,
-    // BullMQ checks clients out only to listen on them.
-    connect: async () => createListenClient(hub, { query }),
+    listener: (queueName: string) => createListenClient(hub, { query }, queueName),
     ready,
     isConnectionError: (error: unknown) => typeof error === 'object' && error !== null && lost.has(error),
     check: () => checkPool({ query }, hub, { poolSize, established }),

@@ -48,7 +48,7 @@ export async function createPglitePool(pglite: PGlite): Promise<QueuePool> {
   return Object.assign(errors, {
     ...queries,
     options: { keepAlive: true },
-    connect: async () => createListenClient(hub, queries),
+    listener: (queueName: string) => createListenClient(hub, queries, queueName),
     ready: async () => undefined,
     isConnectionError: () => false,
     check: async () => [],

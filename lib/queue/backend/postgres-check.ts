@@ -7,11 +7,7 @@ const CHECK_CHANNEL = 'hivepulse_check';
 const NOTIFICATION_WAIT_MS = 2_000;
 
 /** Whether Postgres has the connections this process may open, and whether notifications reach it. */
-export async function checkPool(
-  queries: PgQueryable,
-  hub: ListenHub,
-  pool: { poolSize: number; established: number },
-): Promise<Finding[]> {
+export async function checkPool(queries: PgQueryable, hub: ListenHub, pool: { poolSize: number; established: number }): Promise<Finding[]> {
   const findings = await Promise.all([checkConnections(queries, pool), checkNotifications(queries, hub)]);
   return findings.flat();
 }

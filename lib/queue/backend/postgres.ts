@@ -1,14 +1,28 @@
-import { type BackendFactory, type ConnectionOptions, PostgresConnection, type PostgresConnectionOptions, PostgresQueueBackend, Queue, QueueEvents, type RedisQueueBackend, Worker } from 'bullmq';
+import { setTimeout as delay } from 'node:timers/promises';
+import {
+  type BackendFactory,
+  type ConnectionOptions,
+  type PgPool,
+  PostgresConnection,
+  type PostgresConnectionOptions,
+  PostgresQueueBackend,
+  Queue,
+  QueueEvents,
+  type RedisQueueBackend,
+  Worker,
+} from 'bullmq';
 import { messageOf, PermanentError, UnavailableError } from '../../errors.ts';
 import type { QueueName } from '../../jobs/define.ts';
 import { deadlineIn, within } from '../../lifecycle.ts';
 import { type Logger, silentLogger } from '../../log.ts';
 import type { QueueBackend } from '../backend.ts';
 import { createPostgresStore } from '../store/postgres.ts';
+import { readFromStart } from './events-cursor.ts';
 import { createListenPool } from './listen-pool.ts';
 import { assertQueueSchema } from './migrate.ts';
 import { createOutageLog } from './outage-log.ts';
 import type { QueuePool } from './pool.ts';
+import { retryDelay } from './retry.ts';
 
 /** All queues, workers, event readers and the store of a process on one pool, and one more connection to listen on. */
 export type PostgresBackendOptions = {
@@ -40,6 +54,7 @@ export function createPostgresBackend(options: PostgresBackendOptions): QueueBac
   const events = new Map<QueueName, QueueEvents>();
   const workers = new Set<Worker>();
   let migrated: Promise<void> | undefined;
+  const closing = new AbortController();
   let closed: Promise<void> | undefined;
 
   /** Asked once per process, and again only after a failure: BullMQ by itself would ask for every queue, and remember an outage for good. */
@@ -51,9 +66,23 @@ export function createPostgresBackend(options: PostgresBackendOptions): QueueBac
     return migrated;
   }
 
-  const make: BackendFactory<PostgresQueueBackend, PostgresConnectionOptions> = (name, queueOptions) => {
-    const connection = new PostgresConnection(pool);
-    connection.waitUntilReady = schemaReady;
+  /** Workers and event readers wait an outage out, also when it was there before them. */
+  async function schemaReadyInTheEnd(): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await schemaReady();
+      } catch (error) {
+        if (error instanceof PermanentError || closing.signal.aborted) throw error;
+        await delay(retryDelay(attempt), undefined, { signal: closing.signal }).catch(() => undefined);
+      }
+    }
+  }
+
+  const make: BackendFactory<PostgresQueueBackend, PostgresConnectionOptions> = (name, queueOptions, { blocking, withBlockingConnection } = {}) => {
+    // BullMQ checks clients out of a pool only to listen on them.
+    const queuePool: PgPool = Object.assign(Object.create(pool), { connect: async () => pool.listener(name) });
+    const connection = new PostgresConnection(queuePool);
+    connection.waitUntilReady = blocking || withBlockingConnection ? schemaReadyInTheEnd : schemaReady;
     return new PostgresQueueBackend(connection, name, queueOptions);
   };
   // BullMQ's types name Redis by default, and so does the seam; what is Redis' alone in them is used nowhere outside redis.ts.
@@ -72,7 +101,19 @@ export function createPostgresBackend(options: PostgresBackendOptions): QueueBac
     return emitter;
   }
 
+  function openEvents(name: QueueName): QueueEvents {
+    const existing = events.get(name);
+    if (existing) return existing;
+    const created = watch(new QueueEvents(name, { connection: {}, autorun: false }, factory), `events of ${name}`);
+    events.set(name, created);
+    return readFromStart(created, async () => {
+      const { rows } = await pool.query<{ last: string }>('select coalesce(max(id), 0)::text as last from event where queue = $1', [name]);
+      return rows[0]?.last ?? '0';
+    });
+  }
+
   async function closeAll(): Promise<void> {
+    closing.abort();
     const goodbyes = [...[...workers].map((worker) => worker.close(true)), ...[...events.values(), ...queues.values()].map((each) => each.close())];
     await within(Promise.allSettled(goodbyes), deadlineIn(CLOSE_MS), undefined);
     if (!('pool' in options)) await within(pool.end(), deadlineIn(CLOSE_MS), undefined);
@@ -85,11 +126,7 @@ export function createPostgresBackend(options: PostgresBackendOptions): QueueBac
       queues.set(name, queue);
       return queue;
     },
-    events(name) {
-      const reader = events.get(name) ?? watch(new QueueEvents(name, { connection: {} }, factory), `events of ${name}`);
-      events.set(name, reader);
-      return reader;
-    },
+    events: openEvents,
     worker(name, process, workerOptions) {
       const worker = watch(new Worker(name, process, { ...workerOptions, connection: {}, autorun: false }, factory), `worker of ${name}`);
       worker.on('closed', () => workers.delete(worker));

@@ -77,10 +77,7 @@ function open(target: RedisTarget, behaviour: Settings, clusterBehaviour: Cluste
 }
 
 /** What ioredis is told for `target`. Exported for tests: no server is contacted. */
-export function toRedisOptions(
-  target: RedisTarget,
-  behaviour: Settings = {},
-): { nodes?: { host: string; port: number }[]; options: Settings } {
+export function toRedisOptions(target: RedisTarget, behaviour: Settings = {}): { nodes?: { host: string; port: number }[]; options: Settings } {
   const common: Settings = { keepAlive: KEEP_ALIVE_MS, retryStrategy: retryDelay, ...behaviour, ...credentials(target) };
   if ('cluster' in target) return { nodes: [...target.cluster], options: common };
   if ('sentinels' in target) return { options: { ...common, ...sentinelOptions(target) } };

@@ -6,6 +6,7 @@ import { deadlineIn, within } from '../../lifecycle.ts';
 import { type Logger, silentLogger } from '../../log.ts';
 import type { QueueBackend } from '../backend.ts';
 import { createRedisStore } from '../store/redis.ts';
+import { readFromStart } from './events-cursor.ts';
 import { createOutageLog } from './outage-log.ts';
 import { checkRedis, MINIMUM_REDIS_VERSION } from './redis-check.ts';
 import { openCommandClient, openWorkerClient, type RedisClient, type RedisTarget } from './redis-connection.ts';
@@ -83,8 +84,9 @@ export function createRedisBackend(options: RedisBackendOptions): QueueBackend {
   function openEvents(name: QueueName): QueueEvents {
     const existing = events.get(name);
     if (existing) return existing;
-    const created = new QueueEvents(name, { connection: blocking(), prefix: tagged(name) });
+    const created = new QueueEvents(name, { connection: blocking(), prefix: tagged(name), autorun: false });
     created.on('error', onError(`events of ${name}`));
+    readFromStart(created, async () => (await blocking().xrevrange(created.toKey('events'), '+', '-', 'COUNT', 1))[0]?.[0] ?? '0-0');
     events.set(name, created);
     return created;
   }

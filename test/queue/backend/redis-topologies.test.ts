@@ -161,7 +161,10 @@ describe('a Redis Cluster', () => {
     await backend.ready(15_000);
     const queues = ['story-enhancement', 'gmail-fetch', 'review-ai', 'source-sync'] as const;
     for (const queue of queues) await roundTrip(backend, queue);
-    await backend.queue('daily-brief').addBulk([{ name: 'generate', data: {} }, { name: 'generate', data: {} }]);
+    await backend.queue('daily-brief').addBulk([
+      { name: 'generate', data: {} },
+      { name: 'generate', data: {} },
+    ]);
     expect(await backend.queue('daily-brief').getWaitingCount()).toBe(2);
     await backend.store.setFlag('a', '1', 60_000);
     await backend.store.setFlag('b', '2', 60_000);
@@ -190,7 +193,7 @@ async function startCluster() {
     await first.client.call('CLUSTER', 'MEET', '127.0.0.1', port, busPort);
   }
   for (const { client } of nodes) {
-    await vi.waitFor(async () => expect(String(await client.call('CLUSTER', 'INFO'))).toMatch(/cluster_state:ok[^]*cluster_known_nodes:3/), {
+    await vi.waitFor(async () => expect(String(await client.call('CLUSTER', 'INFO'))).toMatch(/cluster_state:ok[\s\S]*cluster_known_nodes:3/), {
       timeout: 20_000,
     });
   }

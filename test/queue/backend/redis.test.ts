@@ -3,8 +3,8 @@ import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { UnavailableError } from '../../../lib/errors.ts';
 import type { Logger } from '../../../lib/log.ts';
-import type { QueueBackend } from '../../../lib/queue/backend.ts';
 import { createRedisBackend } from '../../../lib/queue/backend/redis.ts';
+import type { QueueBackend } from '../../../lib/queue/backend.ts';
 import { type RedisServer, startRedis } from '../../support/redis.ts';
 import { startProxy } from '../../support/tcp-proxy.ts';
 import { backendSuite, roundTrip } from './suite.ts';
@@ -61,7 +61,10 @@ describe('queues on Redis', () => {
     await producer.ready(5_000);
     for (const name of ['gmail-fetch', 'review-ai', 'daily-brief', 'source-sync'] as const) await producer.queue(name).add('x', {});
     const redis = new Redis(own.url);
-    const others = String(await redis.client('LIST')).trim().split('\n').length - 1;
+    const others =
+      String(await redis.client('LIST'))
+        .trim()
+        .split('\n').length - 1;
     await redis.quit();
     expect(others).toBe(1);
   });
@@ -195,7 +198,7 @@ describe('a worker on Redis', () => {
     await own.restart();
     await both.ready(10_000);
     await vi.waitFor(() => expect(lines).toHaveLength(2));
-    expect(lines.join('')).toMatch(/Redis is not reachable, reconnecting[^]*Redis is reachable again/);
+    expect(lines.join('')).toMatch(/Redis is not reachable, reconnecting[\s\S]*Redis is reachable again/);
   });
 
   it('closes while Redis is away', async () => {

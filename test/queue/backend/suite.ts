@@ -30,6 +30,17 @@ export function backendSuite(open: () => QueueBackend): void {
       expect(open().events('review-ai')).toBe(open().events('review-ai'));
     });
 
+    it('misses no event from the moment its reader is ready', async () => {
+      const queue = open().queue('document-processing');
+      const events = open().events('document-processing');
+      const heard: string[] = [];
+      events.on('waiting', ({ jobId }) => heard.push(jobId));
+      await queue.add('ingest', {}, { jobId: 'too-early' });
+      await events.waitUntilReady();
+      for (const jobId of ['first', 'second', 'third']) await queue.add('ingest', {}, { jobId });
+      await vi.waitFor(() => expect(heard).toEqual(['first', 'second', 'third']), { timeout: 5_000 });
+    });
+
     it('hands the abort signal to the processor', async () => {
       const queue = open().queue('gmail-fetch');
       let stop: ((reason: string) => void) | undefined;

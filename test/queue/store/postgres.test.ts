@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { UnavailableError } from '../../../lib/errors.ts';
-import type { QueueBackend } from '../../../lib/queue/backend.ts';
 import { migrateQueueSchema } from '../../../lib/queue/backend/migrate.ts';
 import { createPostgresBackend } from '../../../lib/queue/backend/postgres.ts';
+import type { QueueBackend } from '../../../lib/queue/backend.ts';
 import { type PostgresServer, startPostgres } from '../../support/postgres.ts';
 import { storeSuite } from './suite.ts';
 

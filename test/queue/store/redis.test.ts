@@ -1,8 +1,8 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UnavailableError } from '../../../lib/errors.ts';
-import type { QueueBackend } from '../../../lib/queue/backend.ts';
 import { createRedisBackend } from '../../../lib/queue/backend/redis.ts';
+import type { QueueBackend } from '../../../lib/queue/backend.ts';
 import { type RedisServer, startRedis } from '../../support/redis.ts';
 import { storeSuite } from './suite.ts';
 
