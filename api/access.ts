@@ -77,8 +77,11 @@ export async function guard(app: App, { identify, loopback, rateLimitPerMinute }
 
   app.addHook('onRequest', async (request, reply) => {
     const access = accessOf(request, loopback);
-    if (access === 'open') return;
-    const credentials = credentialsOf(request.headers, { token: access === 'stream' ? tokenOf(request) : undefined, basicAllowed: takesPassword(access) });
+    if (access === 'open' || (access === 'optional' && request.headers.authorization === undefined)) return;
+    const credentials = credentialsOf(request.headers, {
+      token: access === 'stream' ? tokenOf(request) : undefined,
+      basicAllowed: takesPassword(access),
+    });
     const known = identify.known(credentials);
     request.caller = known ?? (await identifyStranger(request, reply, credentials));
     if (request.caller) await count(request, reply, request.caller.key, { increment: true });

@@ -111,7 +111,7 @@ function splitAuthorization(header: string | undefined): [scheme: string | undef
 
 /** Three parts: anything else is not worth a question to the Auth server. */
 function looksLikeJwt(token: string): boolean {
-  return /^[\w-]+\.[\w-]+\.[\w-]*$/.test(token);
+  return /^[\w-]+\.[\w-]+\.[\w-]+$/.test(token);
 }
 
 function hash(secret: string): Buffer {

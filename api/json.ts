@@ -40,7 +40,10 @@ export function findJsonProblem(text: string): JsonProblem | undefined {
 
   while (at < text.length) {
     const character = text[at] ?? '';
-    if ((character === '}' && (expecting === 'key or }' || expecting === ', or }')) || (character === ']' && (expecting === 'value or ]' || expecting === ', or ]'))) {
+    if (
+      (character === '}' && (expecting === 'key or }' || expecting === ', or }')) ||
+      (character === ']' && (expecting === 'value or ]' || expecting === ', or ]'))
+    ) {
       open.pop();
       at += 1;
       expecting = afterValue();
@@ -122,5 +125,7 @@ function notJson(body: string): HttpError {
   const problem = findJsonProblem(body);
   if (!problem) return new HttpError(400, 'invalid_json', 'The body has a key named __proto__ or constructor.prototype, which is not accepted.');
   const { position, line, column, expected } = problem;
-  return new HttpError(400, 'invalid_json', `The body is not JSON: at position ${position} (line ${line}, column ${column}) expected ${expected}.`, { ...problem });
+  return new HttpError(400, 'invalid_json', `The body is not JSON: at position ${position} (line ${line}, column ${column}) expected ${expected}.`, {
+    ...problem,
+  });
 }

@@ -22,10 +22,13 @@ function portOf(address: AddressInfo | string | null): number | undefined {
 function explain(error: unknown, host: string, port: number): HivepulseError | undefined {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   if (code === 'EADDRINUSE') {
-    return new HivepulseError(`Port ${port} on ${host} is taken by another program. Stop it, or set PORT to a free one (PORT=${port + 1} npm start).`, {
-      code: 'port_taken',
-      details: { host, port, variable: 'PORT' },
-    });
+    return new HivepulseError(
+      `Port ${port} on ${host} is taken by another program. Stop it, or set PORT to a free one (PORT=${port + 1} npm start).`,
+      {
+        code: 'port_taken',
+        details: { host, port, variable: 'PORT' },
+      },
+    );
   }
   if (code === 'EACCES') {
     return new HivepulseError(`Port ${port} needs more rights than this process has. Set PORT to one above 1023.`, {

@@ -30,7 +30,10 @@ export const pageQuery = z.object({
   cursor: z.string().min(1).max(500).optional().describe('`nextCursor` of the page before'),
 });
 
-export const queueName = z.string().max(100).describe(`One of ${queueNames.join(', ')}`);
+export const queueName = z
+  .string()
+  .max(100)
+  .describe(`One of ${queueNames.join(', ')}`);
 export const jobId = z.string().min(1).max(300);
 
 const progress = z.object({ progress: z.number(), total: z.number(), current_step: z.string() });

@@ -1,7 +1,9 @@
+import { embeddedBenches } from './embedded.ts';
+import { importBenches } from './imports.ts';
 import { queueBenches } from './queue.ts';
 import type { Bench, Figure } from './report.ts';
 
-const benches: Bench[] = [...queueBenches];
+const benches: Bench[] = [...queueBenches, ...embeddedBenches, ...importBenches];
 
 /** `npm run bench [-- NAME…] [--json]`: a name stands for all benchmarks that begin with it. */
 async function main(args: readonly string[]): Promise<void> {

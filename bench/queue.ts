@@ -2,7 +2,7 @@ import { Queue, type QueueOptions, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
 import { createRedisBackend } from '../lib/queue/backend/redis.ts';
 import type { QueueBackend } from '../lib/queue/backend.ts';
-import { createService, findProbe, QUEUE, startWorker } from '../test/support/queue-world.ts';
+import { createService, QUEUE, startWorker } from '../test/support/queue-world.ts';
 import { startRedis } from '../test/support/redis.ts';
 import { type Bench, type Figure, figure, inPairs, quantile } from './report.ts';
 

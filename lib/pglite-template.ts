@@ -56,7 +56,8 @@ export async function keepFile(file: string, content: Uint8Array | string): Prom
   await mkdir(dirname(file), { recursive: true, mode: 0o700 })
     .then(() => writeFile(partial, content, { mode: 0o600 }))
     .then(() => rename(partial, file))
-    .catch(() => rm(partial, { force: true }));
+    .catch(() => rm(partial, { force: true }))
+    .catch(() => {});
 }
 
 async function buildEmpty(settings: TemplateRequest['settings']): Promise<Uint8Array<ArrayBuffer>> {

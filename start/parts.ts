@@ -16,6 +16,7 @@ import { createQueueWorkers } from '../lib/queue/worker.ts';
 import { type FindProcessor, loadProcessors } from '../workers/index.ts';
 import type { Connections } from './connections.ts';
 import { createStatusReport } from './status.ts';
+import { createWorkerHttp } from './worker-http.ts';
 
 /** What the local provider does, by prompt; loaded with the first call. */
 const localTasks: LocalTasks = {
@@ -57,7 +58,8 @@ export function createCore(config: Config, connections: Connections, log: Logger
 }
 
 /** The services of a worker, in the order they start; they stop in reverse. */
-export async function createWorkerServices({ config, connections, log, queue, ai, metrics }: Core): Promise<Service[]> {
+export async function createWorkerServices(core: Core): Promise<Service[]> {
+  const { config, connections, log, queue, ai, metrics } = core;
   const { backend, db } = connections;
   const queues = config.worker.queues.filter((name) => readyQueueNames.includes(name));
   const processor = await loadProcessors(queues);
@@ -92,5 +94,6 @@ export async function createWorkerServices({ config, connections, log, queue, ai
     createCancelWatch({ store: backend.store, runs, log }),
     createReconciler({ backend, queues, sink: db.failedJobs, failures, intervalMs: config.worker.sweepIntervalMs, log }),
     createStatusReport({ queues, stats: queue.stats, isRunning: workers.isRunning, log }),
+    ...(config.worker.port > 0 ? [createWorkerHttp(core, { port: config.worker.port, isRunning: workers.isRunning })] : []),
   ];
 }

@@ -16,7 +16,11 @@ const access: Access = 'board';
  * Bull Board, to look at. Read-only: every queue's work has a row, and the row is the truth. Removing or retrying a job
  * behind its back would leave the two telling different stories; `DELETE …/jobs/:id` and `POST …/retry` do it right.
  */
-export async function mountBoard(app: App, queues: readonly Queue[], { log, bodyLimitBytes }: { log: Logger; bodyLimitBytes: number }): Promise<void> {
+export async function mountBoard(
+  app: App,
+  queues: readonly Queue[],
+  { log, bodyLimitBytes }: { log: Logger; bodyLimitBytes: number },
+): Promise<void> {
   const adapter = new FastifyAdapter().setBasePath(BOARD_PATH);
   // Where npm keeps two copies of @bull-board/api, their classes differ by a private field alone.
   const serverAdapter = adapter as unknown as IServerAdapter;
@@ -50,7 +54,18 @@ function toAdapter(queue: Queue): BullMQAdapter {
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 /** Ours, short, and never a user's words. */
-const TELLING = new Set(['correlationId', 'enqueuedAt', 'requestId', 'provider', 'model', 'promptVersion', 'current_step', 'date', 'syncType', 'sourceType']);
+const TELLING = new Set([
+  'correlationId',
+  'enqueuedAt',
+  'requestId',
+  'provider',
+  'model',
+  'promptVersion',
+  'current_step',
+  'date',
+  'syncType',
+  'sourceType',
+]);
 
 /** The shape of a payload or result: keys, ids, numbers; never texts, which may be anybody's mail. */
 export function redact(value: unknown, key = ''): unknown {

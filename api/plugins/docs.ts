@@ -55,7 +55,13 @@ export async function document(app: App, options: { rateLimitPerMinute: number }
       validatorUrl: false,
       // The bar holds Fastify's logo and a field for other specifications.
       theme: { title: 'Hivepulse API', css: [{ filename: 'plain.css', content: '.swagger-ui .topbar{display:none}' }] },
-      uiConfig: { docExpansion: 'list', persistAuthorization: true, tryItOutEnabled: true, displayRequestDuration: true, defaultModelsExpandDepth: -1 },
+      uiConfig: {
+        docExpansion: 'list',
+        persistAuthorization: true,
+        tryItOutEnabled: true,
+        displayRequestDuration: true,
+        defaultModelsExpandDepth: -1,
+      },
     });
   });
 }

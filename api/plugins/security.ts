@@ -1,6 +1,6 @@
 import fastifyCors from '@fastify/cors';
 import fastifyHelmet from '@fastify/helmet';
-import type { App, ApiOptions } from '../deps.ts';
+import type { ApiOptions, App } from '../deps.ts';
 
 /** Nothing from elsewhere, no inline scripts. Swagger UI and Bull Board need inline styles; Bull Board's web fonts stay out and it falls back to the system's. */
 export const contentSecurityPolicy = {

@@ -39,7 +39,10 @@ export function healthRoutes(app: App, deps: ApiDeps): void {
     schema: {
       tags,
       summary: 'Whether a worker polled within the last 30 s',
-      response: { 200: z.object({ healthy: z.boolean(), lastPoll: z.number().nullable().describe('Milliseconds since 1970; null = never') }), ...failures },
+      response: {
+        200: z.object({ healthy: z.boolean(), lastPoll: z.number().nullable().describe('Milliseconds since 1970; null = never') }),
+        ...failures,
+      },
     },
     handler: async () => {
       const lastPoll = (await deps.workers.lastPoll()) ?? null;
@@ -64,7 +67,9 @@ async function checkQueue({ queue, log }: ApiDeps): Promise<string> {
 }
 
 async function checkDatabase({ db, log }: ApiDeps): Promise<string> {
-  const check = db.check().then(({ missingMigrations: missing }) => (missing.length === 0 ? 'ok' : `migrations missing: ${missing.join(', ')} (npm run migrate)`));
+  const check = db
+    .check()
+    .then(({ missingMigrations: missing }) => (missing.length === 0 ? 'ok' : `migrations missing: ${missing.join(', ')} (npm run migrate)`));
   return within(check, deadlineIn(CHECK_TIMEOUT_MS), 'unreachable').catch((error: unknown) => {
     log.warn({ event: 'http.not_ready', err: error }, 'database not reachable');
     return 'unreachable';

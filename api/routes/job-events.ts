@@ -66,7 +66,8 @@ export function jobEventRoutes(app: App, deps: JobEventDeps): void {
     handler: async (request, reply) => {
       const queue = queueOf(request.params.queue);
       const caller = rowCallerOf(request);
-      if (caller.userId !== undefined) throw new HttpError(403, 'forbidden', 'All events of a queue are for a service that acts for nobody: leave out X-User-Id.');
+      if (caller.userId !== undefined)
+        throw new HttpError(403, 'forbidden', 'All events of a queue are for a service that acts for nobody: leave out X-User-Id.');
       const stream = deps.streams.open(reply, caller.key);
       stream.send('open', { queue });
       stream.onClose(deps.queue.onJobEvent(queue, (event) => stream.send(event.type, event)));

@@ -58,7 +58,12 @@ export function queueRoutes(app: App, deps: ApiDeps, visible: Visible): void {
       requireReady(queue, name);
       const caller = rowCallerOf(request);
       await requireOwn(caller, queue, payload, visible);
-      const made = await deps.queue.enqueue({ queue, name, payload, options: ownOptions(options, caller, request.headers['idempotency-key'], request.id) });
+      const made = await deps.queue.enqueue({
+        queue,
+        name,
+        payload,
+        options: ownOptions(options, caller, request.headers['idempotency-key'], request.id),
+      });
       return reply.code(made.deduplicated ? 200 : 201).send(answer(made));
     },
   });
@@ -85,7 +90,12 @@ export function queueRoutes(app: App, deps: ApiDeps, visible: Visible): void {
   });
 
   app.get('/api/queue/:queue/jobs/:id', {
-    schema: { tags, summary: 'State, progress and result of a job', params: jobParams, response: { 200: success(z.object({ job: jobView })), ...failures } },
+    schema: {
+      tags,
+      summary: 'State, progress and result of a job',
+      params: jobParams,
+      response: { 200: success(z.object({ job: jobView })), ...failures },
+    },
     handler: async (request) => answer({ job: await visible.job(rowCallerOf(request), queueOf(request.params.queue), request.params.id) }),
   });
 
@@ -152,7 +162,12 @@ async function requireOwn(caller: RowCaller, queue: string, payload: unknown, vi
   throw new HttpError(403, 'forbidden', `Jobs on ${queue} are asked for by services: call it with an API key and without X-User-Id.`);
 }
 
-function ownOptions(options: NonNullable<z.infer<typeof enqueueBody>['options']>, caller: RowCaller, idempotencyKey: string | undefined, correlationId: string): EnqueueOptions {
+function ownOptions(
+  options: NonNullable<z.infer<typeof enqueueBody>['options']>,
+  caller: RowCaller,
+  idempotencyKey: string | undefined,
+  correlationId: string,
+): EnqueueOptions {
   const { userId: named, ...rest } = options;
   const userId = caller.userId ?? named;
   // Absent and undefined mean the same to the queue.

@@ -18,7 +18,10 @@ const newStory = z.object({
   title: text({ max: 500 }),
   content: text({ max: 200_000 }),
   sectorTag: text({ max: 100 }).nullish(),
-  impactTags: z.array(text({ max: 100 })).max(50).nullish(),
+  impactTags: z
+    .array(text({ max: 100 }))
+    .max(50)
+    .nullish(),
 });
 
 const createdStory = z.object({
@@ -52,7 +55,10 @@ export function storyRoutes(app: App, deps: ApiDeps, visible: Visible): void {
       const { jobId: runJobId } = await enqueueStored(deps, story);
       const { id, hypeScore, ethicsScore } = story;
       const created = { id, hypeScore, ethicsScore, jobId: seedJobId(id), runJobId, scoringStatus: 'queued' as const };
-      return reply.code(201).header('location', `/api/stories/${id}`).send(answer({ story: created }));
+      return reply
+        .code(201)
+        .header('location', `/api/stories/${id}`)
+        .send(answer({ story: created }));
     },
   });
 

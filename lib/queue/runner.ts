@@ -72,7 +72,7 @@ export function createRunner<Deps>(deps: RunnerDeps<Deps>): Runner {
     const startedAt = deps.clock.monotonic();
     const active = deps.runs.open(job.queueName, job.id ?? '', deps.timeoutMs(queueOf(job)));
     try {
-      deps.log.debug('job started');
+      deps.log.info('job started');
       const outcome = await execute(job, active.runId, active.signal);
       announce(job, outcome, deps.clock.monotonic() - startedAt);
       return await report(outcome, job, token, deps.clock.now());

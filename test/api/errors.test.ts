@@ -60,7 +60,9 @@ describe('every failure has one shape', () => {
 
   it('400 for queries and parameters too', async () => {
     expect((await api.call('GET', '/api/stories?limit=1000')).body.error.details.issues[0].path).toBe('query.limit');
-    expect((await api.call('GET', '/api/stories/17')).body.error.details.issues).toEqual([{ path: 'params.id', message: 'must be the uuid of a story' }]);
+    expect((await api.call('GET', '/api/stories/17')).body.error.details.issues).toEqual([
+      { path: 'params.id', message: 'must be the uuid of a story' },
+    ]);
     expect((await api.call('GET', '/api/stories?cursor=made-up')).body.error.details.issues[0].path).toBe('cursor');
   });
 
@@ -132,7 +134,8 @@ describe('a queue that is away', () => {
     const other = await startApi({ deps: { queue: { ...api.queue, enqueue: enqueue('not_sent') } } });
     const reply = await other.call('POST', '/api/stories', { json: seedStory });
     expectFailure(reply, 503, 'not_sent');
-    const [story] = other.db.rows.stories;
+    const story = await other.db.stories.get(reply.body.error.details.storyId);
+    expect(story).toBeDefined();
     expect(reply.body.error.details).toEqual({ idempotencyKey: 'key-1', storyId: story?.id, retry: `POST /api/stories/${story?.id}/enhance` });
     expect(story).toMatchObject({ title: seedStory.title, scoringStatus: 'local' });
     await other.stop();
@@ -141,7 +144,11 @@ describe('a queue that is away', () => {
   it('is told by a real Redis that was killed, within 2 s', async () => {
     const other = await startApi();
     await other.redis.kill();
-    const replies = await Promise.all([other.call('POST', '/api/stories', { json: seedStory }), other.call('GET', '/api/queue/stats'), other.call('GET', '/health/ready')]);
+    const replies = await Promise.all([
+      other.call('POST', '/api/stories', { json: seedStory }),
+      other.call('GET', '/api/queue/stats'),
+      other.call('GET', '/health/ready'),
+    ]);
     expect(replies.map(({ status, body }) => [status, body.error.code])).toEqual([
       [503, 'not_sent'],
       [503, 'unavailable'],

@@ -1,11 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createEventTokens, TOKEN_LIFETIME_MS } from '../../api/events-token.ts';
 import { PermanentError } from '../../lib/errors.ts';
 import type { JobContext } from '../../lib/queue/processor.ts';
 import type { JobEvent } from '../../lib/queue/types.ts';
 import { createFakeClock } from '../support/clock.ts';
 import { gate } from '../support/queue-world.ts';
-import { type Api, createStory, KEY, QUEUE, startApi, storyResultOf } from './world.ts';
+import { type Api, createStory, eventually, KEY, QUEUE, startApi, storyResultOf } from './world.ts';
 
 interface Received {
   id?: string;
@@ -74,7 +74,11 @@ describe('the events of a job', () => {
   it('begin with its state, tell its progress, end with its result, and close', async () => {
     const story = await start('wait');
     const stream = await listen(api.url, eventsOf(story));
-    expect([stream.reply.status, stream.reply.headers.get('content-type'), stream.reply.headers.get('x-accel-buffering')]).toEqual([200, 'text/event-stream; charset=utf-8', 'no']);
+    expect([stream.reply.status, stream.reply.headers.get('content-type'), stream.reply.headers.get('x-accel-buffering')]).toEqual([
+      200,
+      'text/event-stream; charset=utf-8',
+      'no',
+    ]);
     expect(await stream.next()).toMatchObject({ event: 'state', data: { id: story.runJobId, payload: { storyId: story.id } } });
     opened.open();
     const events = (await stream.rest()).filter(({ event }) => event !== 'active');
@@ -116,7 +120,7 @@ describe('the events of a job', () => {
     const stream = await listen(api.url, eventsOf(story));
     await stream.next();
     const rest = stream.rest();
-    await vi.waitFor(() => expect(stream.seen.comments).toBeGreaterThan(1));
+    await eventually(() => expect(stream.seen.comments).toBeGreaterThan(1));
     opened.open();
     await rest;
   });
@@ -133,7 +137,7 @@ describe('the events of a job', () => {
     const refused = await fetch(`${api.url}${eventsOf(story)}`, { headers: { authorization: `Bearer ${KEY}` } });
     expect([refused.status, await refused.json()]).toMatchObject([429, { error: { code: 'too_many_streams' } }]);
     for (const stream of streams) stream.close();
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       const again = await listen(api.url, eventsOf(story));
       again.close();
       expect(again.reply.status).toBe(200);
@@ -177,7 +181,7 @@ describe('listening', () => {
     expect(listeners.size).toBe(2);
     stream.close();
     all.close();
-    await vi.waitFor(() => expect(listeners.size).toBe(0));
+    await eventually(() => expect(listeners.size).toBe(0));
     await api.stop();
     await world.stop();
   });
@@ -191,9 +195,12 @@ describe('listening', () => {
       heard = event;
     });
     // The subscription is made with the first listener and hears only what happens from then on.
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       await createStory(api);
-      expect(heard).toMatchObject({ event: 'waiting', data: { type: 'waiting', queue: QUEUE, jobId: expect.stringContaining('story-enhancement-') } });
+      expect(heard).toMatchObject({
+        event: 'waiting',
+        data: { type: 'waiting', queue: QUEUE, jobId: expect.stringContaining('story-enhancement-') },
+      });
     });
     await first;
     stream.close();

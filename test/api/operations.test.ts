@@ -1,13 +1,13 @@
 import { type AddressInfo, connect } from 'node:net';
 import fastify from 'fastify';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { redact } from '../../api/plugins/board.ts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { listenFriendly } from '../../api/listen.ts';
+import { redact } from '../../api/plugins/board.ts';
 import { buildServer } from '../../api/server.ts';
 import { createLogger } from '../../lib/log.ts';
 import { createFakeClock } from '../support/clock.ts';
 import { gate } from '../support/queue-world.ts';
-import { type Api, createStory, KEY, QUEUE, seedStory, startApi } from './world.ts';
+import { type Api, createStory, eventually, KEY, QUEUE, seedStory, startApi } from './world.ts';
 
 /** `METHOD /path/{parameter}` from the tree that Fastify prints: four characters of indentation a level. */
 function routesOf(tree: string): string[] {
@@ -16,7 +16,10 @@ function routesOf(tree: string): string[] {
     const [, indent = '', part = '', methods = ''] = /^([│├└─\s]*)(\S+)(?: \(([A-Z, ]+)\))?$/.exec(line) ?? [];
     branch.splice(indent.length / 4 - 1, branch.length, part);
     const path = branch.join('').replaceAll(/:(\w+)/g, '{$1}');
-    return methods.split(', ').filter((method) => method !== '' && method !== 'HEAD').map((method) => `${method} ${path}`);
+    return methods
+      .split(', ')
+      .filter((method) => method !== '' && method !== 'HEAD')
+      .map((method) => `${method} ${path}`);
   });
 }
 
@@ -34,13 +37,16 @@ describe('health', () => {
   it('ready tells the known which part is not, and the unknown only that', async () => {
     const ready = async (key?: null) => api.call('GET', '/health/ready', key === null ? { key } : {});
     expect(await ready()).toMatchObject({ status: 200, body: { data: { ready: true, checks: { queue: 'ok', database: 'ok' } } } });
-    api.db.missingMigrations = ['20261122000003_ai.sql'];
+    api.db.pretendMissing(['20261122000003_ai.sql']);
     expect(await ready()).toMatchObject({
       status: 503,
-      body: { success: false, error: { code: 'not_ready', details: { checks: { queue: 'ok', database: 'migrations missing: 20261122000003_ai.sql (npm run migrate)' } } } },
+      body: {
+        success: false,
+        error: { code: 'not_ready', details: { checks: { queue: 'ok', database: 'migrations missing: 20261122000003_ai.sql (npm run migrate)' } } },
+      },
     });
     expect((await ready(null)).body).toEqual({ success: false, error: { code: 'not_ready', message: 'Not ready to take work.' } });
-    api.db.missingMigrations = [];
+    api.db.pretendMissing([]);
     api.db.breakWith(new Error('no route to postgres.internal'));
     const away = await ready();
     api.db.breakWith(undefined);
@@ -51,7 +57,10 @@ describe('health', () => {
   it('ready does not wait for a database that never answers', async () => {
     const db = { ...api.db, check: () => new Promise<never>(() => {}) };
     const other = await startApi({ deps: { db } });
-    expect(await other.call('GET', '/health/ready')).toMatchObject({ status: 503, body: { error: { details: { checks: { database: 'unreachable' } } } } });
+    expect(await other.call('GET', '/health/ready')).toMatchObject({
+      status: 503,
+      body: { error: { details: { checks: { database: 'unreachable' } } } },
+    });
     await other.stop();
   });
 
@@ -97,7 +106,11 @@ describe('headers', () => {
   });
 
   it('let the configured origins in, and no others', async () => {
-    const preflight = (origin: string) => fetch(`${api.url}/api/stories`, { method: 'OPTIONS', headers: { origin, 'access-control-request-method': 'POST', 'access-control-request-headers': 'authorization' } });
+    const preflight = (origin: string) =>
+      fetch(`${api.url}/api/stories`, {
+        method: 'OPTIONS',
+        headers: { origin, 'access-control-request-method': 'POST', 'access-control-request-headers': 'authorization' },
+      });
     const allowed = await preflight('https://app.example.com');
     expect([allowed.status, allowed.headers.get('access-control-allow-origin')]).toEqual([204, 'https://app.example.com']);
     expect(allowed.headers.get('access-control-allow-headers')).toContain('Authorization');
@@ -109,7 +122,8 @@ describe('headers', () => {
 
 describe('correlation', () => {
   it('a sane id of the caller is used and echoed, another is replaced', async () => {
-    const echoed = async (id: string) => (await api.call('GET', '/health/live', { headers: { 'x-correlation-id': id } })).headers.get('x-correlation-id');
+    const echoed = async (id: string) =>
+      (await api.call('GET', '/health/live', { headers: { 'x-correlation-id': id } })).headers.get('x-correlation-id');
     expect(await echoed('order-4711:retry.2')).toBe('order-4711:retry.2');
     expect(await echoed('with spaces and "quotes"')).toMatch(/^[0-9a-f-]{36}$/);
     expect(await echoed('x'.repeat(129))).toMatch(/^[0-9a-f-]{36}$/);
@@ -121,7 +135,7 @@ describe('correlation', () => {
     const other = await startApi({ deps: { log } });
     await other.call('POST', '/api/stories', { json: seedStory, headers: { 'x-correlation-id': 'trace-me' } });
     await other.call('GET', '/api/stories?limit=1&token=very-secret', { headers: { 'x-correlation-id': 'trace-me-too' } });
-    await vi.waitFor(() => expect(lines.filter((line) => line.includes('http.request'))).toHaveLength(2));
+    await eventually(() => expect(lines.filter((line) => line.includes('http.request'))).toHaveLength(2));
     expect(lines.map((line) => JSON.parse(line)).filter(({ event }) => event === 'http.request')).toMatchObject([
       { level: 'info', method: 'POST', path: '/api/stories', status: 201, correlationId: 'trace-me', caller: 'service' },
       { level: 'info', method: 'GET', path: '/api/stories', status: 200, correlationId: 'trace-me-too' },
@@ -139,7 +153,9 @@ describe('pages', () => {
     expect(body).toContain('curl -X POST http://127.0.0.1:3000/api/stories');
     expect(body).toContain('API_KEYS');
     expect(body).not.toContain(KEY);
-    expect(body.replaceAll('http://www.w3.org/2000/svg', '').replaceAll('http://127.0.0.1:3000', '')).not.toMatch(/(src|href)="https?:|url\(|@import|https?:\/\//);
+    expect(body.replaceAll('http://www.w3.org/2000/svg', '').replaceAll('http://127.0.0.1:3000', '')).not.toMatch(
+      /(src|href)="https?:|url\(|@import|https?:\/\//,
+    );
     expect(headers.get('content-security-policy')).toMatch(/script-src 'sha256-[\w+/=]+';/);
   });
 
@@ -149,7 +165,9 @@ describe('pages', () => {
     await app.close();
     expect(routes).toContain('POST /api/stories');
     const { body } = await api.call('GET', '/docs/json', { key: null });
-    const documented = Object.entries(body.paths).flatMap(([path, methods]) => Object.keys(methods as object).map((method) => `${method.toUpperCase()} ${path}`));
+    const documented = Object.entries(body.paths).flatMap(([path, methods]) =>
+      Object.keys(methods as object).map((method) => `${method.toUpperCase()} ${path}`),
+    );
     expect(documented.sort()).toEqual(routes.sort());
     const create = body.paths['/api/stories'].post;
     expect(create.requestBody.content['application/json'].schema.required).toEqual(['title', 'content']);
@@ -180,7 +198,12 @@ describe('Bull Board', () => {
   it('changes nothing', async () => {
     const { runJobId } = await createStory(api);
     const path = `/admin/queues/api/queues/${QUEUE}`;
-    const attempts = await Promise.all([api.call('PUT', `${path}/${runJobId}/clean`), api.call('PUT', `${path}/pause`), api.call('PUT', `${path}/empty`), api.call('POST', `${path}/add`, { json: { name: 'enhance', data: {} } })]);
+    const attempts = await Promise.all([
+      api.call('PUT', `${path}/${runJobId}/clean`),
+      api.call('PUT', `${path}/pause`),
+      api.call('PUT', `${path}/empty`),
+      api.call('POST', `${path}/add`, { json: { name: 'enhance', data: {} } }),
+    ]);
     expect(attempts.map(({ status }) => status)).toEqual([405, 405, 405, 405]);
     expect((await api.queue.getJob(QUEUE, runJobId))?.state).toBe('waiting');
     expect((await api.queue.stats())[QUEUE].paused).toBe(false);
@@ -224,7 +247,7 @@ describe('closing', () => {
     const reply = other.call('GET', '/api/worker/health');
     await asked.opened;
     const stopped = other.stop();
-    await vi.waitFor(() => expect(other.app.server.listening).toBe(false));
+    await eventually(() => expect(other.app.server.listening).toBe(false));
     opened.open();
     expect(await reply).toMatchObject({ status: 200, body: { healthy: false, lastPoll: 1 } });
     expect((await reply).headers.get('connection')).toBe('close');

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PermanentError } from '../../lib/errors.ts';
 import type { JobContext } from '../../lib/queue/processor.ts';
 import { gate } from '../support/queue-world.ts';
-import { type Api, createStory, QUEUE, startApi, storyResultOf } from './world.ts';
+import { type Api, createStory, eventually, QUEUE, startApi, storyResultOf } from './world.ts';
 
 let api: Api;
 beforeAll(async () => {
@@ -20,8 +20,16 @@ describe('POST /api/queue/:queue/jobs', () => {
   it('puts a job on the queue', async () => {
     const storyId = randomUUID();
     const { status, body } = await enqueue({ storyId }, { options: { userId: 'user-1', correlationId: 'mine', delay: 60_000 } });
-    expect({ status, body }).toEqual({ status: 201, body: { success: true, data: { queue: QUEUE, jobId: expect.stringContaining(storyId), deduplicated: false } } });
-    expect(await api.queue.getJob(QUEUE, body.data.jobId)).toMatchObject({ state: 'delayed', userId: 'user-1', correlationId: 'mine', payload: { storyId } });
+    expect({ status, body }).toEqual({
+      status: 201,
+      body: { success: true, data: { queue: QUEUE, jobId: expect.stringContaining(storyId), deduplicated: false } },
+    });
+    expect(await api.queue.getJob(QUEUE, body.data.jobId)).toMatchObject({
+      state: 'delayed',
+      userId: 'user-1',
+      correlationId: 'mine',
+      payload: { storyId },
+    });
   });
 
   it('asked again, answers 200 with the job that is there', async () => {
@@ -87,7 +95,16 @@ describe('GET /api/queue/stats', () => {
     const { status, body } = await api.call('GET', '/api/queue/stats');
     const counts = { waiting: 0, active: 0, completed: 0, failed: 0, delayed: 0, waitingChildren: 0, paused: false };
     expect([status, body.success]).toEqual([200, true]);
-    expect(Object.keys(body.stats)).toEqual(['conversationAnalysis', 'gmailFetch', 'storyEnhancement', 'reviewAi', 'dailyBrief', 'documentProcessing', 'emailProcessing', 'sourceSync']);
+    expect(Object.keys(body.stats)).toEqual([
+      'conversationAnalysis',
+      'gmailFetch',
+      'storyEnhancement',
+      'reviewAi',
+      'dailyBrief',
+      'documentProcessing',
+      'emailProcessing',
+      'sourceSync',
+    ]);
     expect(body.stats.dailyBrief).toEqual(counts);
     expect(body.stats.storyEnhancement).toEqual({ ...counts, waiting: expect.any(Number), delayed: expect.any(Number) });
     expect(body.stats.storyEnhancement.waiting).toBeGreaterThan(0);
@@ -113,14 +130,20 @@ describe('one job', () => {
   });
 
   it('is 404 when unknown', async () => {
-    expect(await api.call('GET', `/api/queue/${QUEUE}/jobs/nothing`)).toMatchObject({ status: 404, body: { error: { code: 'not_found', details: { id: 'nothing' } } } });
+    expect(await api.call('GET', `/api/queue/${QUEUE}/jobs/nothing`)).toMatchObject({
+      status: 404,
+      body: { error: { code: 'not_found', details: { id: 'nothing' } } },
+    });
     expect(await api.call('GET', '/api/queue/nothing/jobs/nothing')).toMatchObject({ status: 404, body: { error: { code: 'unknown_queue' } } });
   });
 
   it('that waits is cancelled with 200, stays known as cancelled, and can be retried', async () => {
     const { runJobId } = await createStory(api);
     const path = `/api/queue/${QUEUE}/jobs/${runJobId}`;
-    expect(await api.call('DELETE', `${path}?reason=changed+my+mind`)).toMatchObject({ status: 200, body: { success: true, data: { jobId: runJobId, outcome: 'cancelled' } } });
+    expect(await api.call('DELETE', `${path}?reason=changed+my+mind`)).toMatchObject({
+      status: 200,
+      body: { success: true, data: { jobId: runJobId, outcome: 'cancelled' } },
+    });
     expect((await api.call('GET', path)).body.data.job).toMatchObject({ state: 'cancelled', error: 'changed my mind' });
     const retried = await api.call('POST', `${path}/retry`);
     expect([retried.status, retried.body]).toEqual([202, { success: true, data: { queue: QUEUE, jobId: runJobId, deduplicated: false } }]);
@@ -148,24 +171,40 @@ describe('one job', () => {
     const [running, failing] = [await createStory(other), await createStory(other, { headers: { 'x-correlation-id': 'fail' } })];
     const pathOf = ({ runJobId }: { runJobId: string }) => `/api/queue/${QUEUE}/jobs/${runJobId}`;
     const stateOf = async (story: { runJobId: string }) => (await other.call('GET', pathOf(story))).body.data.job.state;
-    await vi.waitFor(async () => expect([await stateOf(running), await stateOf(failing)]).toEqual(['active', 'failed']));
+    await eventually(async () => expect([await stateOf(running), await stateOf(failing)]).toEqual(['active', 'failed']));
     expect(await other.call('DELETE', pathOf(running))).toMatchObject({ status: 202, body: { success: true, data: { outcome: 'cancelling' } } });
     expect(await other.call('DELETE', pathOf(failing))).toMatchObject({ status: 409, body: { error: { code: 'finished' } } });
     opened.open();
 
     const failed = (await other.call('GET', `/api/queue/${QUEUE}/jobs?state=failed`)).body.data.jobs;
     expect(failed).toMatchObject([{ id: failing.runJobId, state: 'failed', error: 'the story is beyond help' }]);
-    expect(await other.call('GET', `/api/queue/${QUEUE}/jobs`)).toMatchObject({ status: 400, body: { error: { details: { issues: [{ path: 'query.state' }] } } } });
+    expect(await other.call('GET', `/api/queue/${QUEUE}/jobs`)).toMatchObject({
+      status: 400,
+      body: { error: { details: { issues: [{ path: 'query.state' }] } } },
+    });
 
     const deadLetters = (await other.call('GET', '/api/dead-letters')).body.data.deadLetters;
-    expect(deadLetters).toMatchObject([{ queue: QUEUE, jobId: failing.runJobId, run: 1, error: 'the story is beyond help', payload: { storyId: failing.id } }]);
+    expect(deadLetters).toMatchObject([
+      { queue: QUEUE, jobId: failing.runJobId, run: 1, error: 'the story is beyond help', payload: { storyId: failing.id } },
+    ]);
     await other.stop();
   });
 });
 
 describe('dead letters', () => {
   const bury = (userId: string | null, queue = QUEUE) =>
-    api.db.failedJobs.record({ queue, name: 'enhance', jobId: randomUUID(), run: 1, payload: {}, error: 'broken', stack: 'at secret.ts:1', attempts: 3, userId, correlationId: 'c' });
+    api.db.failedJobs.record({
+      queue,
+      name: 'enhance',
+      jobId: randomUUID(),
+      run: 1,
+      payload: {},
+      error: 'broken',
+      stack: 'at secret.ts:1',
+      attempts: 3,
+      userId,
+      correlationId: 'c',
+    });
 
   it('are listed page by page, by queue; a user sees own ones, without the stack', async () => {
     const user = await api.db.signUp();
@@ -176,7 +215,9 @@ describe('dead letters', () => {
     expect(own.deadLetters).toHaveLength(2);
     expect(own.deadLetters[0]).not.toHaveProperty('stack');
     expect((await list(`?limit=2&cursor=${own.nextCursor}`, { jwt: user.jwt })).deadLetters).toHaveLength(1);
-    expect((await list('?queue=gmail-fetch', { headers: { 'x-user-id': user.id } })).deadLetters).toMatchObject([{ queue: 'gmail-fetch', stack: 'at secret.ts:1' }]);
+    expect((await list('?queue=gmail-fetch', { headers: { 'x-user-id': user.id } })).deadLetters).toMatchObject([
+      { queue: 'gmail-fetch', stack: 'at secret.ts:1' },
+    ]);
     expect((await list('')).deadLetters.length).toBeGreaterThanOrEqual(4);
     expect((await api.call('GET', '/api/dead-letters?queue=nope')).status).toBe(404);
   });
@@ -187,8 +228,14 @@ describe('dead letters', () => {
     const { id } = (await api.db.failedJobs.list({ limit: 1 })).items[0] ?? {};
     const replay = (options: object) => api.call('POST', '/api/dead-letters/replay', { json: { id }, ...options });
     expect((await replay({ jwt: bob.jwt })).status).toBe(404);
-    expect(await replay({ jwt: alice.jwt })).toMatchObject({ status: 202, body: { success: true, data: { jobId: `replay-of-${id}`, deduplicated: false } } });
+    expect(await replay({ jwt: alice.jwt })).toMatchObject({
+      status: 202,
+      body: { success: true, data: { jobId: `replay-of-${id}`, deduplicated: false } },
+    });
     expect((await replay({})).status).toBe(202);
-    expect(await api.call('POST', '/api/dead-letters/replay', { json: { id: 7 } })).toMatchObject({ status: 400, body: { error: { details: { issues: [{ path: 'body.id' }] } } } });
+    expect(await api.call('POST', '/api/dead-letters/replay', { json: { id: 7 } })).toMatchObject({
+      status: 400,
+      body: { error: { details: { issues: [{ path: 'body.id' }] } } },
+    });
   });
 });

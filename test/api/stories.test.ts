@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JobContext } from '../../lib/queue/processor.ts';
 import { gate } from '../support/queue-world.ts';
-import { type Api, createStory, QUEUE, refined, seedStory, startApi, storyResultOf } from './world.ts';
+import { type Api, createStory, eventually, QUEUE, refined, seedStory, startApi, storyResultOf } from './world.ts';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
@@ -49,7 +49,12 @@ describe('POST /api/stories', () => {
     const own = await createStory(api, { jwt: user.jwt });
     const onBehalf = await createStory(api, { headers: { 'x-user-id': user.id } });
     const nobodys = await createStory(api);
-    const owners = await Promise.all([own, onBehalf, nobodys].map(async ({ id, runJobId }) => [(await api.db.stories.get(id))?.userId, (await api.queue.getJob(QUEUE, runJobId))?.userId]));
+    const owners = await Promise.all(
+      [own, onBehalf, nobodys].map(async ({ id, runJobId }) => [
+        (await api.db.stories.get(id))?.userId,
+        (await api.queue.getJob(QUEUE, runJobId))?.userId,
+      ]),
+    );
     expect(owners).toEqual([
       [user.id, user.id],
       [user.id, user.id],
@@ -88,13 +93,18 @@ describe('GET /api/stories', () => {
       runJobId,
       refinedScores: null,
       claims: [],
-      localScores: { reasons: expect.arrayContaining([expect.objectContaining({ score: 'hype', rule: expect.any(String), effect: expect.any(Number) })]) },
+      localScores: {
+        reasons: expect.arrayContaining([expect.objectContaining({ score: 'hype', rule: expect.any(String), effect: expect.any(Number) })]),
+      },
     });
   });
 
   it('answers 404 for one that does not exist, naming it', async () => {
     const id = randomUUID();
-    expect(await api.call('GET', `/api/stories/${id}`)).toMatchObject({ status: 404, body: { success: false, error: { code: 'not_found', details: { what: 'Story', id } } } });
+    expect(await api.call('GET', `/api/stories/${id}`)).toMatchObject({
+      status: 404,
+      body: { success: false, error: { code: 'not_found', details: { what: 'Story', id } } },
+    });
   });
 });
 
@@ -102,7 +112,8 @@ describe('POST /api/stories/:id/enhance', () => {
   it('returns the unfinished run, whoever asks how often', async () => {
     const { id, jobId, runJobId } = await createStory(api);
     const replies = await Promise.all([1, 2, 3].map(() => api.call('POST', `/api/stories/${id}/enhance`)));
-    for (const { status, body } of replies) expect({ status, body }).toEqual({ status: 202, body: { success: true, data: { jobId, runJobId, deduplicated: true } } });
+    for (const { status, body } of replies)
+      expect({ status, body }).toEqual({ status: 202, body: { success: true, data: { jobId, runJobId, deduplicated: true } } });
   });
 
   it('hands `force` on', async () => {
@@ -124,15 +135,18 @@ describe('GET /api/stories/scoring/job/:jobId', () => {
   });
 
   it('is 404 for what is no job, for a story that does not exist, and for one that nobody asked to enhance', async () => {
-    const local = await api.db.stories.create({ ...seedStory, userId: null, localScores: { hypeScore: 1, ethicsScore: 1, reasons: [], version: '1' } });
+    const local = await api.db.stories.create({
+      ...seedStory,
+      userId: null,
+      localScores: { hypeScore: 1, ethicsScore: 1, reasons: [], version: '1' },
+    });
     const ids = ['nonsense', `story-enhancement-${randomUUID()}`, `story-enhancement-${local.id}`];
     expect(await Promise.all(ids.map(async (id) => (await api.call('GET', `/api/stories/scoring/job/${id}`)).status))).toEqual([404, 404, 404]);
   });
 
   it('finds a run that a helper queued and no worker has begun', async () => {
     const { id, jobId } = await createStory(api);
-    const [story] = api.db.rows.stories.filter((one) => one.id === id);
-    if (story) story.jobId = 'story-enhancement-of-old';
+    await api.db.stories.queued(id, 'story-enhancement-of-old');
     expect((await jobOf(jobId)).data.job).toMatchObject({ status: 'waiting', source: 'queue', runJobId: expect.stringContaining(id) });
   });
 
@@ -169,10 +183,12 @@ describe('an enhancement from end to end', () => {
     });
     const { id, jobId, runJobId } = await createStory(other);
     const job = async () => (await other.call('GET', `/api/stories/scoring/job/${jobId}`)).body;
-    await vi.waitFor(async () => expect((await job()).data.job).toMatchObject({ status: 'active', progress: { progress: 1, total: 2, current_step: 'asking' } }));
+    await eventually(async () =>
+      expect((await job()).data.job).toMatchObject({ status: 'active', progress: { progress: 1, total: 2, current_step: 'asking' } }),
+    );
     opened.open();
     const { contentHash: _, ...result } = storyResultOf(id);
-    await vi.waitFor(async () =>
+    await eventually(async () =>
       expect(await job()).toEqual({
         success: true,
         data: {
@@ -204,13 +220,18 @@ describe('an enhancement from end to end', () => {
 
 describe('the other scoring routes', () => {
   it('stats count what waits, runs and ended', async () => {
-    const other = await startApi({ deps: { ai: { openAiConfigured: true, testOpenAi: async () => ({ configured: true, ok: true, message: 'fine' }) } } });
+    const other = await startApi({
+      deps: { ai: { openAiConfigured: true, testOpenAi: async () => ({ configured: true, ok: true, message: 'fine' }) } },
+    });
     await Promise.all([createStory(other), createStory(other)]);
     expect((await other.call('GET', '/api/stories/scoring/stats')).body).toEqual({
       success: true,
       data: { stats: { totalJobs: 2, pendingJobs: 2, completedJobs: 0, failedJobs: 0, openAIConfigured: true, queueSize: 2, activeJobs: 0 } },
     });
-    expect((await other.call('GET', '/api/stories/scoring/openai/test')).body).toEqual({ success: true, data: { configured: true, ok: true, message: 'fine' } });
+    expect((await other.call('GET', '/api/stories/scoring/openai/test')).body).toEqual({
+      success: true,
+      data: { configured: true, ok: true, message: 'fine' },
+    });
     await other.stop();
   });
 

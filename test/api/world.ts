@@ -1,8 +1,10 @@
 import type { AddressInfo } from 'node:net';
+import { afterAll, vi } from 'vitest';
 import type { ApiDeps, ApiOptions, App } from '../../api/deps.ts';
 import { buildServer } from '../../api/server.ts';
 import type { Ai } from '../../lib/ai/contract.ts';
 import { type Clock, systemClock } from '../../lib/clock.ts';
+import type { Db } from '../../lib/db/types.ts';
 import { queues } from '../../lib/jobs/index.ts';
 import { deadlineIn } from '../../lib/lifecycle.ts';
 import { silentLogger } from '../../lib/log.ts';
@@ -13,8 +15,9 @@ import { createActiveRuns } from '../../lib/queue/runs.ts';
 import { createQueueService } from '../../lib/queue/service.ts';
 import { createQueueWorkers } from '../../lib/queue/worker.ts';
 import { scoreLocally } from '../../lib/scoring/local.ts';
-import { createMemoryDb, type MemoryDb } from '../support/memory-db.ts';
+import { type EmbeddedTestDb, startEmbeddedDb } from '../support/pglite.ts';
 import { type RedisServer, startRedis } from '../support/redis.ts';
+import { signUp } from '../support/users.ts';
 
 export const KEY = 'hp_test_key_of_a_service';
 export const QUEUE = 'story-enhancement';
@@ -35,11 +38,62 @@ export interface CallOptions {
   text?: string;
 }
 
-/** The API over real HTTP, on a real Redis through the real queue service; rows in memory. */
+/** One database for all the APIs of a test file: starting one takes a second. */
+let database: Promise<EmbeddedTestDb> | undefined;
+afterAll(async () => (await database)?.stop());
+
+/** The database, with a saboteur in front: it fails every call, or reports missing migrations, on command. */
+function sabotage({ db, ...server }: EmbeddedTestDb) {
+  let broken: Error | undefined;
+  let missingMigrations: string[] = [];
+  let lookUps = 0;
+  const guarded = <T extends object>(table: T): T =>
+    new Proxy(table, {
+      get(target, name) {
+        const method: unknown = Reflect.get(target, name);
+        if (typeof method !== 'function') return method;
+        return async (...args: unknown[]) => {
+          if (broken) throw broken;
+          return Reflect.apply(method, target, args);
+        };
+      },
+    });
+  const sabotaged: Db = {
+    ...db,
+    stories: guarded(db.stories),
+    failedJobs: guarded(db.failedJobs),
+    userOf: async (jwt) => {
+      lookUps += 1;
+      if (broken) throw broken;
+      return db.userOf(jwt);
+    },
+    check: async () => {
+      if (broken) throw broken;
+      const found = await db.check();
+      return { missingMigrations: [...found.missingMigrations, ...missingMigrations] };
+    },
+  };
+  return {
+    ...sabotaged,
+    /** Every call fails with this from now on; undefined heals. */
+    breakWith: (error: Error | undefined) => {
+      broken = error;
+    },
+    pretendMissing: (migrations: string[]) => {
+      missingMigrations = migrations;
+    },
+    /** How often the Auth server was asked. */
+    lookUps: () => lookUps,
+    signUp: () => signUp(server),
+  };
+}
+
+/** The API over real HTTP, on a real Redis through the real queue service and a real (embedded) database. */
 export async function startApi(overrides: { options?: Partial<ApiOptions>; deps?: Partial<ApiDeps>; clock?: Clock } = {}) {
   const redis = await startRedis();
   const backend = createRedisBackend({ connection: { url: redis.url }, role: 'producer' });
-  const db = createMemoryDb();
+  database ??= startEmbeddedDb();
+  const db = sabotage(await database);
   const clock = overrides.clock ?? systemClock;
   const settings = (queue: keyof typeof queues) => queues[queue];
   const queue = createQueueService({ backend, settings, clock: systemClock });
@@ -114,7 +168,7 @@ const noAi = {
   },
 };
 
-async function startStoryWorker(redis: RedisServer, db: MemoryDb, processor: AnyProcessor<unknown>): Promise<() => Promise<void>> {
+async function startStoryWorker(redis: RedisServer, db: Db, processor: AnyProcessor<unknown>): Promise<() => Promise<void>> {
   const backend = createRedisBackend({ connection: { url: redis.url }, role: 'worker' });
   const runs = createActiveRuns();
   const shared = { deps: {}, log: silentLogger, clock: systemClock, runs };
@@ -156,4 +210,9 @@ export const refined = {
 export function storyResultOf(storyId: string) {
   const judged = { provider: 'local', model: 'local-1', promptVersion: '1', contentHash: 'hash' };
   return { success: true as const, storyId, enhancedScores: refined, ...judged, unchanged: false, processingTime: 2500 };
+}
+
+/** Until it holds; the machine may be busy with other tests. */
+export function eventually(check: () => unknown): Promise<unknown> {
+  return vi.waitFor(check, { timeout: 15_000, interval: 20 });
 }

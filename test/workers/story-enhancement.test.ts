@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Ai } from '../../lib/ai/contract.ts';
 import type { Story } from '../../lib/db/types.ts';
 import { JobAbortedError, NotFoundError } from '../../lib/errors.ts';
@@ -9,7 +9,7 @@ import type { JobContext, Progress } from '../../lib/queue/processor.ts';
 import { scoreLocally } from '../../lib/scoring/local.ts';
 import processors, { type StoryDeps } from '../../workers/story-enhancement.ts';
 import { judgement, preparedAi } from '../scoring/support.ts';
-import { createMemoryDb } from '../support/memory-db.ts';
+import { type EmbeddedTestDb, startEmbeddedDb } from '../support/pglite.ts';
 
 const { enhance } = processors;
 const input = { title: 'Widgets', content: 'The maker said sales rose by 40 percent.', sectorTag: 'Business', impactTags: ['jobs'] };
@@ -17,9 +17,23 @@ const answers = {
   'story-enhancement': { ...judgement, claims: [{ claim: 'Sales rose.', verdict: 'attributed', quote: 'sales rose by 40 percent' }] },
 };
 
+let embedded: EmbeddedTestDb;
+beforeAll(async () => {
+  embedded = await startEmbeddedDb();
+});
+afterAll(() => embedded?.stop());
+
+/** As the app that owns the story would change it. */
+async function rewrite(storyId: string, content: string): Promise<void> {
+  const { url, fetch, serviceKey } = embedded;
+  const headers = { apikey: serviceKey, authorization: `Bearer ${serviceKey}`, 'content-type': 'application/json' };
+  const response = await fetch(`${url}/rest/v1/stories?id=eq.${storyId}`, { method: 'PATCH', headers, body: JSON.stringify({ content }) });
+  expect(response.status).toBe(204);
+}
+
 /** One story in the database, and a way to run the processor's steps on it as the runner does. */
 async function setUp(prepared = preparedAi(answers)) {
-  const db = createMemoryDb();
+  const { db } = embedded;
   const story = await db.stories.create({ ...input, userId: null, localScores: await scoreLocally(input) });
   const progress: Progress[] = [];
   const contextOf = (options: { force?: boolean; ai?: Ai; signal?: AbortSignal; jobId?: string } = {}): JobContext<StoryDeps> => ({
@@ -109,12 +123,11 @@ describe('enhancing a story', () => {
   });
 
   it('judges again when the story or the model has changed', async () => {
-    const { attempt, db, asked, stored } = await setUp();
+    const { attempt, storyId, asked, stored } = await setUp();
     await attempt();
     const other = preparedAi(answers, { model: 'gpt-6-sol' });
     expect(await attempt({ ai: other.ai })).toMatchObject({ state: 'run' });
-    const [row] = db.rows.stories;
-    if (row) row.content = `${row.content} The maker denied it.`;
+    await rewrite(storyId, `${input.content} The maker denied it.`);
     expect(await attempt({ ai: other.ai })).toMatchObject({ state: 'run' });
     expect([asked.length, other.asked.length]).toEqual([1, 2]);
     expect((await stored()).refinedScores?.model).toBe('gpt-6-sol-2026-11-01');

@@ -158,9 +158,11 @@ function rememberLost(client: RedisClient, lost: WeakSet<object>): RedisClient {
   const seam = client as { sendCommand(command: Command, ...rest: unknown[]): unknown };
   const send = seam.sendCommand.bind(client);
   seam.sendCommand = (command, ...rest) => {
-    command.promise.catch((error: unknown) => {
-      if (typeof error === 'object' && error !== null && !(error instanceof ReplyError)) lost.add(error);
-    });
+    const { reject } = command;
+    command.reject = (error) => {
+      if (!(error instanceof ReplyError)) lost.add(error);
+      reject(error);
+    };
     return send(command, ...rest);
   };
   return client;

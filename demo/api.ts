@@ -1,0 +1,81 @@
+import { z } from 'zod';
+import { MINUTE, SECOND } from '../lib/clock.ts';
+import { UnavailableError } from '../lib/errors.ts';
+import { type Progress, readEvents } from './events.ts';
+import type { Ending, JobRef } from './kind.ts';
+
+/** What the demo does, any app can do: it speaks to Hivepulse over HTTP alone. */
+export interface DemoApi {
+  /** The answer's `data`, parsed. */
+  get<T>(path: string, data: z.ZodType<T>): Promise<T>;
+  post<T>(path: string, body: unknown, data: z.ZodType<T>): Promise<T>;
+  /** Follows the job's event stream; resolves to how it ended. */
+  follow(job: JobRef, onProgress: (progress: Progress) => void): Promise<Ending>;
+}
+
+export interface DemoApiOptions {
+  url: string;
+  apiKey: string;
+  /** Event streams open at a time; the API allows one caller 20. */
+  streams?: number;
+}
+
+const ANSWER_WITHIN_MS = 30 * SECOND;
+/** A job may retry, and wait for a provider's limit. */
+const END_WITHIN_MS = 10 * MINUTE;
+
+const failure = z.object({ error: z.object({ message: z.string() }) });
+const ended = z.object({ error: z.string().optional() });
+
+export function createDemoApi({ url, apiKey, streams = 16 }: DemoApiOptions): DemoApi {
+  const inTurn = createTurns(streams);
+
+  async function send(path: string, init: RequestInit, withinMs: number): Promise<Response> {
+    const headers = { authorization: `Bearer ${apiKey}`, ...(init.body ? { 'content-type': 'application/json' } : {}) };
+    const response = await fetch(new URL(path, url), { ...init, headers, signal: AbortSignal.timeout(withinMs) });
+    if (response.ok) return response;
+    const said = failure.safeParse(await response.json().catch(() => undefined));
+    const why = said.success ? said.data.error.message : 'no reason given';
+    throw new UnavailableError(`${init.method ?? 'GET'} ${path} was answered with ${response.status}: ${why}`);
+  }
+
+  async function call<T>(path: string, init: RequestInit, data: z.ZodType<T>): Promise<T> {
+    const response = await send(path, init, ANSWER_WITHIN_MS);
+    return z.object({ data }).parse(await response.json()).data;
+  }
+
+  async function follow({ queue, jobId }: JobRef, onProgress: (progress: Progress) => void): Promise<Ending> {
+    const response = await send(`/api/queue/${queue}/jobs/${encodeURIComponent(jobId)}/events`, {}, END_WITHIN_MS);
+    if (response.body) {
+      for await (const { name, data, progress } of readEvents(response.body)) {
+        if (progress) onProgress(progress);
+        if (name === 'completed') return { state: name };
+        if (name === 'failed' || name === 'cancelled' || name === 'removed') return { state: name, error: ended.parse(data).error ?? name };
+      }
+    }
+    throw new UnavailableError(`The event stream of job ${jobId} ended before the job did`);
+  }
+
+  return {
+    get: (path, data) => call(path, {}, data),
+    post: (path, body, data) => call(path, { method: 'POST', body: JSON.stringify(body) }, data),
+    follow: (job, onProgress) => inTurn(() => follow(job, onProgress)),
+  };
+}
+
+/** Runs at most `places` at a time, the others in the order they came. */
+function createTurns(places: number): <T>(work: () => Promise<T>) => Promise<T> {
+  const waiting: (() => void)[] = [];
+  let free = places;
+  return async (work) => {
+    if (free > 0) free -= 1;
+    else await new Promise<void>((resolve) => waiting.push(resolve));
+    try {
+      return await work();
+    } finally {
+      const next = waiting.shift();
+      if (next) next();
+      else free += 1;
+    }
+  };
+}

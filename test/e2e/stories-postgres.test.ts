@@ -1,0 +1,3 @@
+import { describeStories } from './story-suite.ts';
+
+describeStories('postgres');
