@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Queue } from 'bullmq';
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Clock } from '../lib/clock.ts';
 import type { Db, LocalScores } from '../lib/db/types.ts';
 import type { Logger } from '../lib/log.ts';
+import type { QueueBackend } from '../lib/queue/backend.ts';
 import type { QueueService } from '../lib/queue/types.ts';
 
 /** What is scored at once when a story is created. */
@@ -47,12 +47,15 @@ export interface EventOptions {
   maxPerCaller: number;
 }
 
+/** BullMQ's queue object. */
+export type BoardQueue = ReturnType<QueueBackend['queue']>;
+
 /** All that the API needs; main.ts constructs it. */
 export interface ApiDeps {
   db: Db;
   queue: QueueService;
   /** BullMQ's own objects, for Bull Board alone; without it the board is not mounted. */
-  boardQueues?: () => readonly Queue[];
+  boardQueues?: () => readonly BoardQueue[];
   scoreStory(story: StoryInput): Promise<LocalScores>;
   ai: {
     /** One cheap call; never throws for what the vendor answers. */

@@ -31,49 +31,68 @@ export function findJsonProblem(text: string): JsonProblem | undefined {
   const open: ('{' | '[')[] = [];
   let expecting: Expecting = 'value';
   let at = skipSpace(text, text.startsWith('\uFEFF') ? 1 : 0);
-  const afterValue = (): Expecting => {
-    const innermost = open.at(-1);
-    if (innermost === undefined) return 'the end';
-    return innermost === '{' ? ', or }' : ', or ]';
-  };
-  const problem = (expected: string = words[expecting]): JsonProblem => ({ ...lineAndColumn(text, at), expected });
-
   while (at < text.length) {
-    const character = text[at] ?? '';
-    if (
-      (character === '}' && (expecting === 'key or }' || expecting === ', or }')) ||
-      (character === ']' && (expecting === 'value or ]' || expecting === ', or ]'))
-    ) {
-      open.pop();
-      at += 1;
-      expecting = afterValue();
-    } else if (character === ',' && (expecting === ', or }' || expecting === ', or ]')) {
-      at += 1;
-      expecting = expecting === ', or }' ? 'key' : 'value';
-    } else if (character === ':' && expecting === ':') {
-      at += 1;
-      expecting = 'value';
-    } else if (character === '"' && (expecting === 'key' || expecting === 'key or }')) {
-      const end = endOfString(text, at);
-      if (end.problem) return { ...lineAndColumn(text, end.at), expected: end.problem };
-      at = end.at;
-      expecting = ':';
-    } else if ((character === '{' || character === '[') && (expecting === 'value' || expecting === 'value or ]')) {
-      open.push(character);
-      at += 1;
-      expecting = character === '{' ? 'key or }' : 'value or ]';
-    } else if (expecting === 'value' || expecting === 'value or ]') {
-      const end = character === '"' ? endOfString(text, at) : { at: endOfWord(text, at), problem: undefined };
-      if (end.problem) return { ...lineAndColumn(text, end.at), expected: end.problem };
-      if (end.at === at) return problem();
-      at = end.at;
-      expecting = afterValue();
-    } else {
-      return problem();
-    }
-    at = skipSpace(text, at);
+    const token = readToken(text, at);
+    const next = expectedAfter(token.kind, expecting, open);
+    if (next === undefined) return problemAt(text, at, words[expecting]);
+    if (token.problem !== undefined) return problemAt(text, token.end, token.problem);
+    expecting = next;
+    at = skipSpace(text, token.end);
   }
-  return expecting === 'the end' ? undefined : problem(`${words[expecting]}, but the text ends`);
+  return expecting === 'the end' ? undefined : problemAt(text, at, `${words[expecting]}, but the text ends`);
+}
+
+type Kind = '{' | '}' | '[' | ']' | ',' | ':' | 'string' | 'word' | 'unknown';
+
+interface Token {
+  kind: Kind;
+  /** Where it ends, or where its problem is. */
+  end: number;
+  problem?: string;
+}
+
+/** What may follow a token; undefined when the token itself was not expected. Keeps `open` up to date. */
+function expectedAfter(kind: Kind, expecting: Expecting, open: ('{' | '[')[]): Expecting | undefined {
+  const takesValue = expecting === 'value' || expecting === 'value or ]';
+  if (takesValue && (kind === 'string' || kind === 'word')) return expectedAfterValue(open);
+  if (takesValue && (kind === '{' || kind === '[')) {
+    open.push(kind);
+    return kind === '{' ? 'key or }' : 'value or ]';
+  }
+  if (kind === 'string' && (expecting === 'key' || expecting === 'key or }')) return ':';
+  if (kind === ':' && expecting === ':') return 'value';
+  if (kind === ',' && expecting === ', or }') return 'key';
+  if (kind === ',' && expecting === ', or ]') return 'value';
+  if ((kind === '}' || kind === ']') && expecting.endsWith(` or ${kind}`)) {
+    open.pop();
+    return expectedAfterValue(open);
+  }
+  return undefined;
+}
+
+function expectedAfterValue(open: readonly ('{' | '[')[]): Expecting {
+  const innermost = open.at(-1);
+  if (innermost === undefined) return 'the end';
+  return innermost === '{' ? ', or }' : ', or ]';
+}
+
+function readToken(text: string, at: number): Token {
+  const character = text[at];
+  switch (character) {
+    case '{':
+    case '}':
+    case '[':
+    case ']':
+    case ',':
+    case ':':
+      return { kind: character, end: at + 1 };
+    case '"':
+      return readString(text, at);
+    default: {
+      word.lastIndex = at;
+      return word.test(text) ? { kind: 'word', end: word.lastIndex } : { kind: 'unknown', end: at };
+    }
+  }
 }
 
 function skipSpace(text: string, from: number): number {
@@ -82,33 +101,27 @@ function skipSpace(text: string, from: number): number {
   return at;
 }
 
-const escape = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y;
+const word = /true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
+const escapeSequence = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y;
 
-function endOfString(text: string, from: number): { at: number; problem: string | undefined } {
+function readString(text: string, from: number): Token {
+  const kind = 'string';
   let at = from + 1;
   while (at < text.length) {
     const character = text[at] ?? '';
-    if (character === '"') return { at: at + 1, problem: undefined };
-    if (character < ' ') return { at, problem: 'no line break or control character inside a string (write \\n)' };
-    escape.lastIndex = at;
-    if (character === '\\' && !escape.test(text)) return { at, problem: 'a valid escape such as \\n, \\" or \\u00e9' };
-    at = character === '\\' ? escape.lastIndex : at + 1;
+    if (character === '"') return { kind, end: at + 1 };
+    if (character < ' ') return { kind, end: at, problem: 'no line break or control character inside a string (write \\n)' };
+    escapeSequence.lastIndex = at;
+    if (character === '\\' && !escapeSequence.test(text)) return { kind, end: at, problem: 'a valid escape such as \\n, \\" or \\u00e9' };
+    at = character === '\\' ? escapeSequence.lastIndex : at + 1;
   }
-  return { at, problem: 'a closing double quote, but the text ends' };
+  return { kind, end: at, problem: 'a closing double quote, but the text ends' };
 }
 
-const word = /true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
-
-/** End of a number or literal; `from` itself when there is none. */
-function endOfWord(text: string, from: number): number {
-  word.lastIndex = from;
-  return word.test(text) ? word.lastIndex : from;
-}
-
-function lineAndColumn(text: string, position: number): Omit<JsonProblem, 'expected'> {
+function problemAt(text: string, position: number, expected: string): JsonProblem {
   const before = text.slice(0, position);
-  const lineStart = before.lastIndexOf('\n') + 1;
-  return { position, line: before.split('\n').length, column: position - lineStart + 1 };
+  const column = position - before.lastIndexOf('\n');
+  return { position, line: before.split('\n').length, column, expected };
 }
 
 /** Fastify's own JSON parser, which also refuses `__proto__`, with an error that says where. An empty body is no body. */

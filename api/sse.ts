@@ -66,8 +66,8 @@ function createStream(heartbeatMs: number): EventStream {
 
   function write(text: string): void {
     if (closed) return;
-    if (body.writableLength + body.readableLength > MAX_UNSENT_BYTES) return end();
-    body.write(text);
+    if (body.writableLength + body.readableLength > MAX_UNSENT_BYTES) end();
+    else body.write(text);
   }
 
   function end(): void {

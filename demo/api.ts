@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { MINUTE, SECOND } from '../lib/clock.ts';
 import { UnavailableError } from '../lib/errors.ts';
-import { type Progress, readEvents } from './events.ts';
+import type { Progress } from '../lib/queue/processor.ts';
+import { serverSentEvents } from '../lib/server-sent-events.ts';
 import type { Ending, JobRef } from './kind.ts';
 
 /** What the demo does, any app can do: it speaks to Hivepulse over HTTP alone. */
@@ -25,6 +26,7 @@ const ANSWER_WITHIN_MS = 30 * SECOND;
 const END_WITHIN_MS = 10 * MINUTE;
 
 const failure = z.object({ error: z.object({ message: z.string() }) });
+const progressed = z.object({ progress: z.number(), total: z.number(), current_step: z.string() });
 const ended = z.object({ error: z.string().optional() });
 
 export function createDemoApi({ url, apiKey, streams = 16 }: DemoApiOptions): DemoApi {
@@ -47,7 +49,8 @@ export function createDemoApi({ url, apiKey, streams = 16 }: DemoApiOptions): De
   async function follow({ queue, jobId }: JobRef, onProgress: (progress: Progress) => void): Promise<Ending> {
     const response = await send(`/api/queue/${queue}/jobs/${encodeURIComponent(jobId)}/events`, {}, END_WITHIN_MS);
     if (response.body) {
-      for await (const { name, data, progress } of readEvents(response.body)) {
+      for await (const { name, data } of serverSentEvents(response.body)) {
+        const progress = name === 'progress' ? progressed.safeParse(data).data : undefined;
         if (progress) onProgress(progress);
         if (name === 'completed') return { state: name };
         if (name === 'failed' || name === 'cancelled' || name === 'removed') return { state: name, error: ended.parse(data).error ?? name };

@@ -16,11 +16,11 @@ export type EndedJob = JobRef & { ending: Ending };
 
 /** What is shown of a kind after its jobs have ended. */
 export interface KindReport {
-  /** One line above the table. */
+  /** Stands above the table: what it shows and how to read it. */
   caption: string;
   head: string[];
   rows: string[][];
-  /** Paragraphs below the table. */
+  /** Paragraphs below the table; leading spaces indent the whole paragraph. */
   notes: string[];
   /** The same for programs: part of the object that `--json` prints. */
   data: Record<string, unknown>;

@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util';
 import { SECOND } from '../lib/clock.ts';
 import { type Config, loadConfig } from '../lib/config.ts';
 import { queueNames } from '../lib/jobs/index.ts';
-import { deadlineIn, startAll, stopAll } from '../lib/lifecycle.ts';
+import { deadlineIn, type Service, startAll, stopAll } from '../lib/lifecycle.ts';
 import { createLogger, type Logger } from '../lib/log.ts';
 import { checkGround } from '../start/check.ts';
 import { openConnections } from '../start/connections.ts';
@@ -23,15 +23,43 @@ import { runKinds } from './run.ts';
 import { seconds } from './text.ts';
 
 const STOP_WITHIN_MS = 10 * SECOND;
+/** Characters that a table needs beside its first column. */
+const OTHER_COLUMNS = 52;
 
 await runProcess(async () => {
   const { json } = parseArgs({ options: { json: { type: 'boolean', default: false } } }).values;
   const say = (text: string): void => void (json || process.stdout.write(`${text}\n`));
   const folder = makeFolder();
-  const config = demoConfig(process.env, folder);
-  const log = await openDemoLog(config, join(folder, 'demo.log'));
+  const logFile = join(folder, 'demo.log');
   say('Hivepulse demo: queues, database, worker and API in this one process. Nothing to set up, nothing is kept.\n');
+  const { url, apiKey, services } = await boot(folder, logFile);
+  const bootMs = performance.now();
+  say(`Started in ${seconds(bootMs)}. The sample data goes in through the API at ${url}:\n`);
 
+  const display = chooseDisplay(json);
+  process.once('exit', display.stop);
+  const width = Math.min(100, process.stdout.columns || 100);
+  const outcomes = await runKinds(kinds, { api: createDemoApi({ url, apiKey }), display, titleWidth: width - OTHER_COLUMNS });
+  display.stop();
+  await stopAll(services, deadlineIn(STOP_WITHIN_MS));
+
+  const times = { bootMs, totalMs: performance.now() };
+  process.stdout.write(json ? `${JSON.stringify(toJson(outcomes, times), undefined, 2)}\n` : `\n${renderReport(outcomes, times, width)}\n`);
+  if (hasSucceeded(outcomes)) return;
+  process.exitCode = 1;
+  process.stderr.write(warningsIn(logFile));
+});
+
+interface Booted {
+  url: string;
+  apiKey: string;
+  services: Service[];
+}
+
+/** As `npm start`. */
+async function boot(folder: string, logFile: string): Promise<Booted> {
+  const config = demoConfig(process.env, folder);
+  const log = await openDemoLog(config, logFile);
   const connections = await openConnections(config, log);
   await checkGround(connections, log);
   const core = createCore(config, connections, log);
@@ -39,22 +67,8 @@ await runProcess(async () => {
   const http = await createHttpService(core, apiKeys);
   const services = [connections.service, ...(await createWorkerServices(core)), http];
   await startAll(services);
-  const bootMs = performance.now();
-  say(`Started in ${seconds(bootMs)}; the API listens at ${http.url}. The sample data goes in through it:\n`);
-
-  const display = chooseDisplay(json);
-  process.once('exit', display.stop);
-  const api = createDemoApi({ url: http.url, apiKey: apiKeys[0] ?? '' });
-  const outcomes = await runKinds(kinds, { api, display, titleWidth: titleWidth() });
-  display.stop();
-  await stopAll(services, deadlineIn(STOP_WITHIN_MS));
-
-  const times = { bootMs, totalMs: performance.now() };
-  process.stdout.write(json ? `${JSON.stringify(toJson(outcomes, times), undefined, 2)}\n` : `\n${renderReport(outcomes, times)}\n`);
-  if (hasSucceeded(outcomes)) return;
-  process.exitCode = 1;
-  process.stderr.write(lastWords(join(folder, 'demo.log')));
-});
+  return { url: http.url, apiKey: apiKeys[0] ?? '', services };
+}
 
 /** Removed however the process ends: nothing in it is worth an orderly shutdown. */
 function makeFolder(): string {
@@ -90,12 +104,7 @@ function chooseDisplay(json: boolean): ProgressDisplay {
   return createLines((line) => process.stdout.write(`${line}\n`));
 }
 
-/** What the other columns leave of the line. */
-function titleWidth(): number {
-  return Math.min(60, Math.max(20, (process.stdout.columns ?? 100) - 62));
-}
-
-function lastWords(logFile: string): string {
+function warningsIn(logFile: string): string {
   try {
     return `\nWarnings on the way:\n${readFileSync(logFile, 'utf8').trimEnd().split('\n').slice(-20).join('\n')}\n`;
   } catch {

@@ -2,8 +2,8 @@ import { MultiBar, Presets } from 'cli-progress';
 
 /** How far the jobs of one kind are. */
 export interface KindProgress {
-  /** `parts`: jobs ended, and what the running ones have done of theirs, from 0 to the total. */
-  update(parts: number, ended: number, step: string): void;
+  /** `parts`: jobs ended, and what the running ones have done of theirs, from 0 to the total. Without a `step` the last one stays. */
+  update(parts: number, ended: number, step?: string): void;
 }
 
 export interface ProgressDisplay {
@@ -32,7 +32,7 @@ export function createBars(terminal: NodeJS.WriteStream): ProgressDisplay {
   return {
     begin(label, total) {
       const bar = bars.create(total, 0, { label, ended: 0, step: 'waiting' });
-      return { update: (parts, ended, step) => bar.update(parts, { ended, step }) };
+      return { update: (parts, ended, step) => bar.update(parts, { ended, ...(step ? { step } : {}) }) };
     },
     stop() {
       if (stopped) return;

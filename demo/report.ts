@@ -1,4 +1,5 @@
 import Table from 'cli-table3';
+import type { KindReport } from './kind.ts';
 import type { KindOutcome } from './run.ts';
 import { seconds, wrap } from './text.ts';
 
@@ -8,33 +9,29 @@ export interface DemoTimes {
   totalMs: number;
 }
 
-/** The results, for people. */
-export function renderReport(outcomes: readonly KindOutcome[], { bootMs, totalMs }: DemoTimes): string {
-  const ended = outcomes.reduce((sum, { completed }) => sum + completed.length, 0);
-  const failures = outcomes.flatMap(({ failed }) => failed);
-  const times = `in ${seconds(totalMs)}, ${seconds(bootMs)} of them for starting.`;
-  const outcome =
-    failures.length === 0
-      ? `All ${ended} jobs done ${times}`
-      : [
-          `${failures.length} of ${ended + failures.length} jobs failed, ${times}`,
-          ...failures.map(({ job, error }) => `  ${job.queue}, “${job.title}” (${job.jobId}): ${error}`),
-        ].join('\n');
-  return [...outcomes.map(renderKind), outcome, NEXT].join('\n\n');
+/** The results, for people; paragraphs are broken at `width` characters. */
+export function renderReport(outcomes: readonly KindOutcome[], times: DemoTimes, width: number): string {
+  const kinds = outcomes.map(({ report }) => renderKind(report, width));
+  return [...kinds, renderEnding(outcomes, times), wrap(NEXT, width)].join('\n\n');
 }
 
-const NEXT = wrap(
-  'All of it ran in this process and in a temporary folder, which is gone now. To keep it: npm start prints where the API listens and a key; /docs there has every route to try out, /admin/queues shows the queues.',
-);
+const NEXT =
+  'All of it ran in this process and in a temporary folder that is removed now. To keep it running: npm start prints where the API listens and a key; /docs there has every route to try out, and /admin/queues shows the queues.';
 
-function renderKind({ report }: KindOutcome): string {
-  const parts = [wrap(report.caption)];
-  if (report.rows.length > 0) {
-    const table = new Table({ head: report.head, style: { head: [], border: [], compact: true } });
-    table.push(...report.rows);
-    parts.push(table.toString());
-  }
-  return [parts.join('\n'), ...report.notes].join('\n\n');
+function renderKind({ caption, head, rows, notes }: KindReport, width: number): string {
+  const table = new Table({ head, style: { head: [], border: [], compact: true } });
+  table.push(...rows);
+  const shown = rows.length > 0 ? `${wrap(caption, width)}\n${table.toString()}` : wrap(caption, width);
+  return [shown, ...notes.map((note) => wrap(note, width))].join('\n\n');
+}
+
+function renderEnding(outcomes: readonly KindOutcome[], { bootMs, totalMs }: DemoTimes): string {
+  const completed = outcomes.reduce((sum, outcome) => sum + outcome.completed.length, 0);
+  const failures = outcomes.flatMap(({ failed }) => failed);
+  const times = `in ${seconds(totalMs)}, of which ${seconds(bootMs)} to start`;
+  if (failures.length === 0) return `All ${completed} jobs done ${times}.`;
+  const lines = failures.map(({ job, error }) => `  ${job.queue}, “${job.title}” (job ${job.jobId}): ${error}`);
+  return [`${failures.length} of ${completed + failures.length} jobs failed, ${times}:`, ...lines].join('\n');
 }
 
 /** The results, for programs. */

@@ -39,7 +39,9 @@ async function runKind(kind: DemoKind, labelWidth: number, { api, display, title
 }
 
 async function followJob(job: JobRef, api: DemoApi, tracker: Tracker): Promise<EndedJob> {
-  const ending = await api.follow(job, ({ progress, total, current_step }) => tracker.moved(job.jobId, total > 0 ? progress / total : 0, current_step));
+  const ending = await api.follow(job, ({ progress, total, current_step }) =>
+    tracker.moved(job.jobId, total > 0 ? progress / total : 0, current_step),
+  );
   tracker.ended(job.jobId);
   return { ...job, ending };
 }
@@ -54,9 +56,9 @@ interface Tracker {
 function createTracker(progress: KindProgress, total: number): Tracker {
   const parts = new Map<string, number>();
   let ended = 0;
-  const show = (step: string): void => {
+  const show = (step?: string): void => {
     const sum = [...parts.values()].reduce((one, other) => one + other, 0);
-    progress.update(sum, ended, ended === total ? 'done' : step);
+    progress.update(sum, ended, step);
   };
   return {
     moved(jobId, part, step) {
@@ -66,7 +68,7 @@ function createTracker(progress: KindProgress, total: number): Tracker {
     ended(jobId) {
       parts.set(jobId, 1);
       ended += 1;
-      show('next');
+      show(ended === total ? 'done' : undefined);
     },
   };
 }

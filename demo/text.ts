@@ -6,11 +6,12 @@ export function shorten(text: string, width: number): string {
   return `${(space > width / 2 ? cut.slice(0, space) : cut).trimEnd()}…`;
 }
 
-/** Lines of at most `width` characters, where the words allow it. */
-export function wrap(text: string, { width = 100, indent = '' }: { width?: number; indent?: string } = {}): string {
+/** Lines of at most `width` characters, where the words allow it; leading spaces indent all of them. */
+export function wrap(text: string, width: number): string {
+  const [indent = ''] = /^ */.exec(text) ?? [];
   const lines: string[] = [];
   let line = indent;
-  for (const word of text.split(/\s+/)) {
+  for (const word of text.trim().split(/\s+/)) {
     if (line.length + word.length > width && line.trim() !== '') {
       lines.push(line.trimEnd());
       line = indent;

@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import { HivepulseError, InvalidInputError, NotFoundError, PermanentError, UnavailableError } from './errors.ts';
+import { HivepulseError, NotFoundError, UnavailableError } from './errors.ts';
+import { errorOfAnswer, notEnqueued, unavailable } from './http-errors.ts';
 import type { QueueName } from './jobs/define.ts';
-import { EnqueueError, JobFailedError } from './queue/errors.ts';
+import { JobFailedError } from './queue/errors.ts';
 import type { CancelOutcome, Enqueued, EnqueueRequest, JobEvent, JobView, QueueService, QueueStats } from './queue/types.ts';
+import { serverSentEvents } from './server-sent-events.ts';
 
 export interface HttpClientOptions {
   /** Where a Hivepulse API listens, for example `http://127.0.0.1:3000`. */
@@ -19,53 +21,80 @@ export type ProducerService = Pick<QueueService, 'enqueue' | 'stats' | 'getJob' 
   close(): Promise<void>;
 };
 
-const failure = z.object({ error: z.object({ code: z.string(), message: z.string(), details: z.record(z.string(), z.unknown()).optional() }) });
-const POLL_MS = 500;
+interface Call {
+  body?: unknown;
+  userId?: string | undefined;
+}
+
+const enqueued = z.object({ queue: z.string(), jobId: z.string(), deduplicated: z.boolean() });
+const answered = z.object({ data: z.unknown() });
+
+/** How often a waiting caller asks: soon at first, for jobs take a moment; then so seldom that twenty may wait within the API's rate limit. */
+const FIRST_POLL_MS = 100;
+const POLL_EVERY_MS = 2_000;
+const RECONNECT_MS = 1_000;
 
 /** The producers over HTTP: for serverless apps, and for an app beside the embedded service. */
 export function createHttpClient(options: HttpClientOptions): ProducerService {
   const send = options.fetch ?? fetch;
   const timeoutMs = options.timeoutMs ?? 10_000;
+  const authorization = `Bearer ${options.apiKey}`;
   const streams = new Set<AbortController>();
 
-  async function call(method: string, path: string, { body, userId }: { body?: unknown; userId?: string | undefined } = {}): Promise<unknown> {
-    const response = await send(new URL(path, options.url), {
-      method,
-      headers: {
-        authorization: `Bearer ${options.apiKey}`,
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        ...(userId ? { 'x-user-id': userId } : {}),
-      },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(timeoutMs),
-    });
+  async function call(method: string, path: string, { body, userId }: Call = {}): Promise<unknown> {
+    const headers = {
+      authorization,
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(userId ? { 'x-user-id': userId } : {}),
+    };
+    const init = { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }), signal: AbortSignal.timeout(timeoutMs) };
+    const response = await send(new URL(path, options.url), init);
     const answer: unknown = await response.json().catch(() => undefined);
-    if (!response.ok) throw toError(response.status, answer);
+    if (!response.ok) throw errorOfAnswer(response.status, answer);
     return answer;
   }
 
-  const data = async (method: string, path: string, body?: unknown): Promise<unknown> => {
-    const answer = await call(method, path, body === undefined ? {} : { body });
-    return z.object({ data: z.unknown() }).parse(answer).data;
-  };
+  async function ask(method: string, path: string): Promise<unknown> {
+    return call(method, path).catch((error: unknown) => {
+      throw unavailable(error);
+    });
+  }
+
+  /** The shapes of the answers are the API's own, which are built from the same types. */
+  const data = async (method: string, path: string): Promise<unknown> => answered.parse(await ask(method, path)).data;
 
   async function enqueue({ queue, name, payload, options: asked = {} }: EnqueueRequest): Promise<Enqueued> {
     const idempotencyKey = asked.idempotencyKey ?? asked.jobId ?? randomUUID();
     try {
       const body = { name, payload, options: { ...asked, idempotencyKey } };
       const answer = await call('POST', `/api/queue/${queue}/jobs`, { body, userId: asked.userId });
-      return enqueued.parse(z.object({ data: z.unknown() }).parse(answer).data) as Enqueued;
+      return enqueued.parse(answered.parse(answer).data) as Enqueued;
     } catch (error) {
-      throw error instanceof HivepulseError ? error : notAnswered(error, idempotencyKey);
+      throw notEnqueued(error, idempotencyKey);
     }
   }
 
   async function getJob(queue: QueueName, jobId: string): Promise<JobView | undefined> {
     try {
-      // The shape is the API's own, which is built from the same types.
-      return (await data('GET', jobPath(queue, jobId))) as JobView;
+      return z.object({ job: z.unknown() }).parse(await data('GET', jobPath(queue, jobId))).job as JobView;
     } catch (error) {
       if (error instanceof NotFoundError) return undefined;
+      throw error;
+    }
+  }
+
+  async function getFailedJobs(queue: QueueName, { limit = 50, offset = 0 } = {}): Promise<JobView[]> {
+    const found = await data('GET', `/api/queue/${queue}/jobs?state=failed&limit=${limit}&offset=${offset}`);
+    return z.object({ jobs: z.array(z.unknown()) }).parse(found).jobs as JobView[];
+  }
+
+  async function cancelJob(queue: QueueName, jobId: string, reason?: string): Promise<CancelOutcome> {
+    const query = reason ? `?reason=${encodeURIComponent(reason)}` : '';
+    try {
+      return z.object({ outcome: z.string() }).parse(await data('DELETE', jobPath(queue, jobId) + query)).outcome as CancelOutcome;
+    } catch (error) {
+      if (error instanceof NotFoundError) return 'not_found';
+      if (error instanceof HivepulseError && error.code === 'finished') return 'finished';
       throw error;
     }
   }
@@ -76,13 +105,13 @@ export function createHttpClient(options: HttpClientOptions): ProducerService {
     { timeoutMs: limitMs, signal }: { timeoutMs: number; signal?: AbortSignal },
   ): Promise<unknown> {
     const end = performance.now() + limitMs;
-    while (performance.now() < end) {
+    for (let pauseMs = FIRST_POLL_MS; performance.now() < end; pauseMs = Math.min(2 * pauseMs, POLL_EVERY_MS)) {
       signal?.throwIfAborted();
-      const job = await getJob(queue, jobId);
-      if (!job) throw new NotFoundError(`Job on ${queue}`, jobId);
-      if (job.state === 'completed') return job.result;
-      if (job.state === 'failed' || job.state === 'cancelled') throw new JobFailedError(queue, jobId, job.error ?? job.state);
-      await pause(Math.min(POLL_MS, end - performance.now()), signal);
+      const job = await getJob(queue, jobId).catch(unlessAway);
+      if (job === undefined) throw new NotFoundError(`Job on ${queue}`, jobId);
+      if (job !== AWAY && job.state === 'completed') return job.result;
+      if (job !== AWAY && (job.state === 'failed' || job.state === 'cancelled')) throw new JobFailedError(queue, jobId, job.error ?? job.state);
+      await pause(Math.min(pauseMs, end - performance.now()), signal);
     }
     throw new UnavailableError(`Job ${jobId} did not end within ${limitMs} ms; it goes on`, { code: 'wait_timeout' });
   }
@@ -98,81 +127,46 @@ export function createHttpClient(options: HttpClientOptions): ProducerService {
   async function follow(queue: QueueName, listener: (event: JobEvent) => void, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
-        const response = await send(new URL(`/api/queue/${queue}/events`, options.url), {
-          headers: { authorization: `Bearer ${options.apiKey}` },
-          signal,
-        });
-        if (!response.ok || !response.body) throw toError(response.status, await response.json().catch(() => undefined));
-        for await (const event of serverSentEvents(response.body)) listener(event);
-      } catch {
-        // The feed broke or was refused; the next round tries again.
+        await readFeed(queue, listener, signal);
+      } catch (error) {
+        // A feed that broke is opened again; one that was refused will be refused again, and there is no call left to reject.
+        const problem = unavailable(error);
+        if (!signal.aborted && !problem.retryable) return process.emitWarning(`onJobEvent: ${problem.message}`, 'HivepulseWarning');
       }
-      await pause(1_000, signal).catch(() => undefined);
+      await pause(RECONNECT_MS, signal).catch(() => undefined);
     }
+  }
+
+  async function readFeed(queue: QueueName, listener: (event: JobEvent) => void, signal: AbortSignal): Promise<void> {
+    const response = await send(new URL(`/api/queue/${queue}/events`, options.url), { headers: { authorization }, signal });
+    if (!response.ok || !response.body) throw errorOfAnswer(response.status, await response.json().catch(() => undefined));
+    for await (const { name, data: event } of serverSentEvents(response.body)) if (name !== 'open') listener(event as JobEvent);
   }
 
   return {
     enqueue,
     getJob,
+    getFailedJobs,
+    cancelJob,
     waitForJob,
     onJobEvent,
-    stats: async () => fromCamelCase(z.object({ stats: z.record(z.string(), z.unknown()) }).parse(await call('GET', '/api/queue/stats')).stats),
-    getFailedJobs: async (queue, { limit = 50, offset = 0 } = {}) =>
-      (await data('GET', `/api/queue/${queue}/jobs?state=failed&limit=${limit}&offset=${offset}`)) as JobView[],
-    cancelJob: async (queue, jobId, reason) => {
-      try {
-        const answer = z
-          .object({ outcome: z.string() })
-          .parse(await data('DELETE', jobPath(queue, jobId) + (reason ? `?reason=${encodeURIComponent(reason)}` : '')));
-        return answer.outcome as CancelOutcome;
-      } catch (error) {
-        if (error instanceof NotFoundError) return 'not_found';
-        if (error instanceof HivepulseError && error.code === 'finished') return 'finished';
-        throw error;
-      }
-    },
+    stats: async () => fromCamelCase(z.object({ stats: z.record(z.string(), z.unknown()) }).parse(await ask('GET', '/api/queue/stats')).stats),
     close: async () => {
       for (const controller of streams) controller.abort();
     },
   };
 }
 
-const enqueued = z.object({ queue: z.string(), jobId: z.string(), deduplicated: z.boolean() });
-
 function jobPath(queue: string, jobId: string): string {
   return `/api/queue/${queue}/jobs/${encodeURIComponent(jobId)}`;
 }
 
-/** Only a refused connection is known not to have arrived; anything later may have. */
-function notAnswered(error: unknown, idempotencyKey: string): EnqueueError {
-  const code = error instanceof Error && error.cause instanceof Error && 'code' in error.cause ? error.cause.code : undefined;
-  const refused = code === 'ECONNREFUSED' || code === 'ENOTFOUND' || code === 'EAI_AGAIN' || code === 'UND_ERR_CONNECT_TIMEOUT';
-  return refused
-    ? new EnqueueError(
-        'not_sent',
-        idempotencyKey,
-        'Not sent: no Hivepulse API answers at HIVEPULSE_URL. The job will not appear later; try again.',
-        error,
-      )
-    : new EnqueueError(
-        'unknown',
-        idempotencyKey,
-        'The connection to the Hivepulse API broke before it answered. Repeat the call with this idempotencyKey: the job is then made at most once.',
-        error,
-      );
-}
+const AWAY = Symbol('away');
 
-function toError(status: number, answer: unknown): HivepulseError {
-  const parsed = failure.safeParse(answer);
-  const { code, message, details } = parsed.success
-    ? parsed.data.error
-    : { code: `http_${status}`, message: `The Hivepulse API answered ${status}`, details: undefined };
-  const key = typeof details?.idempotencyKey === 'string' ? details.idempotencyKey : undefined;
-  if ((code === 'not_sent' || code === 'unknown') && key) return new EnqueueError(code, key, message, undefined);
-  if (status === 404) return new NotFoundError(message, '');
-  if (status === 400) return new InvalidInputError(message, []);
-  const rest = details ? { details } : {};
-  return status === 429 || status >= 500 ? new UnavailableError(message, { code, ...rest }) : new PermanentError(message, { code, ...rest });
+/** An API that is away for a moment does not end a wait; its timeout does. */
+function unlessAway(error: unknown): typeof AWAY {
+  if (error instanceof UnavailableError) return AWAY;
+  throw error;
 }
 
 /** The API names queues in camel case there, as the seed did. */
@@ -194,17 +188,4 @@ function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
     }
     signal?.addEventListener('abort', onAbort, { once: true });
   });
-}
-
-async function* serverSentEvents(body: ReadableStream<Uint8Array>): AsyncGenerator<JobEvent> {
-  let text = '';
-  for await (const chunk of body.pipeThrough(new TextDecoderStream())) {
-    text += chunk;
-    for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
-      const lines = text.slice(0, end).split('\n');
-      text = text.slice(end + 2);
-      const data = lines.filter((line) => line.startsWith('data:')).map((line) => line.slice(5).trim());
-      if (data.length > 0) yield JSON.parse(data.join('\n')) as JobEvent;
-    }
-  }
 }

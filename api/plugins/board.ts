@@ -2,11 +2,10 @@ import { createBullBoard } from '@bull-board/api';
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import type { IServerAdapter } from '@bull-board/api/typings/app';
 import { FastifyAdapter } from '@bull-board/fastify';
-import type { Queue } from 'bullmq';
 import { currentContext } from '../../lib/context.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Access } from '../access.ts';
-import type { App } from '../deps.ts';
+import type { App, BoardQueue } from '../deps.ts';
 import { answerFor } from '../errors.ts';
 
 export const BOARD_PATH = '/admin/queues';
@@ -18,7 +17,7 @@ const access: Access = 'board';
  */
 export async function mountBoard(
   app: App,
-  queues: readonly Queue[],
+  queues: readonly BoardQueue[],
   { log, bodyLimitBytes }: { log: Logger; bodyLimitBytes: number },
 ): Promise<void> {
   const adapter = new FastifyAdapter().setBasePath(BOARD_PATH);
@@ -45,7 +44,7 @@ export async function mountBoard(
   });
 }
 
-function toAdapter(queue: Queue): BullMQAdapter {
+function toAdapter(queue: BoardQueue): BullMQAdapter {
   const adapter = new BullMQAdapter(queue, { readOnlyMode: true });
   adapter.setFormatter('data', redact);
   adapter.setFormatter('returnValue', redact);

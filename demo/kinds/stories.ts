@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import type { DemoApi } from '../api.ts';
 import type { DemoKind, EndedJob, JobRef, KindReport } from '../kind.ts';
-import { shorten, wrap } from '../text.ts';
+import { shorten } from '../text.ts';
 
 const samples = z.array(
   z.object({ title: z.string(), content: z.string(), sectorTag: z.string(), impactTags: z.array(z.string()), url: z.string(), date: z.string() }),
@@ -53,8 +53,9 @@ async function readStories(api: DemoApi, completed: readonly EndedJob[]): Promis
 
 function report(found: readonly Story[], titleWidth: number): KindReport {
   return {
-    caption: 'Stories. Scores run from 0 to 10: at once by word rules → after the worker. Claims: each with a quote that stands in the story.',
-    head: ['Story', 'Hype', 'Ethics', 'Claims', 'Summary reads at'],
+    caption:
+      'Stories. Hype and ethics run from 0 to 10: by word rules when the story was stored → after the worker. Claims: how many were checked, each with a quote that stands in the story. Summary: the school grade that can read it.',
+    head: ['Story', 'Hype', 'Ethics', 'Claims', 'Summary'],
     rows: found.map(({ title, localScores: local, refinedScores }) => [
       shorten(title, titleWidth),
       change(local.hypeScore, refinedScores.hypeScore),
@@ -72,21 +73,17 @@ function change(local: number, now: number): string {
 }
 
 function providerNote(found: readonly Story[]): string {
-  const models = [...new Set(found.map(({ refinedScores: { provider, model } }) => (provider === 'local' ? 'local' : `${provider}, model ${model}`)))];
+  const models = [
+    ...new Set(found.map(({ refinedScores: { provider, model } }) => (provider === 'local' ? 'local' : `${provider}, model ${model}`))),
+  ];
   if (models.some((model) => model !== 'local')) return `Who did it: ${models.join('; ')}.`;
-  return wrap(
-    'Who did it: the local provider (word rules, no network), as no key is set. It finds claims, writes the check and the summary, and leaves the scores as they are. With OPENAI_API_KEY (or ANTHROPIC_API_KEY) set, the same command asks the model and refines the scores too.',
-  );
+  return 'Who did it: the local provider (word rules, no network), since no key is set. It finds claims, writes the check and the summary, and leaves the scores as they are. With OPENAI_API_KEY (or ANTHROPIC_API_KEY) set, the same command asks the model, which refines the scores too.';
 }
 
-/** The story that the rules found most inflated: there a check is worth reading. */
+/** Where a check is worth reading. */
 function sampleNotes(found: readonly Story[]): string[] {
   const [story] = [...found].sort((one, other) => other.refinedScores.hypeScore - one.refinedScores.hypeScore);
   if (!story) return [];
   const { realityCheck, eli5Summary } = story.refinedScores;
-  return [
-    `One of them in words: “${story.title}”`,
-    wrap(`Reality check: ${realityCheck}`, { indent: '  ' }),
-    wrap(`In plain words: ${eli5Summary}`, { indent: '  ' }),
-  ];
+  return [`The one with the most hype: “${story.title}”`, `  Reality check: ${realityCheck}`, `  In plain words: ${eli5Summary}`];
 }

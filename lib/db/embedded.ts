@@ -15,6 +15,7 @@ import { createDb } from './client.ts';
 import { createLiteApp, importLite, LITE_URL, newKeys, randomSecret } from './lite-app.ts';
 import { applyMigrations, type SqlSession } from './migrate.ts';
 import { migrationFiles } from './migration-files.ts';
+import { oneAtATime } from './one-at-a-time.ts';
 import type { Db } from './types.ts';
 
 export interface EmbeddedOptions {
@@ -62,21 +63,6 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedDb
     await connection.close();
     throw error;
   }
-}
-
-/**
- * PGlite has one session and lite's transactions on it keep nobody out: two requests at once would share a transaction, and with it the user they act for.
- */
-function oneAtATime(fetch: Fetch): { fetch: Fetch; idle(): Promise<unknown> } {
-  let last: Promise<unknown> = Promise.resolve();
-  return {
-    fetch: (input, init) => {
-      const next = last.then(() => fetch(input, init));
-      last = next.catch(() => {});
-      return next;
-    },
-    idle: () => last,
-  };
 }
 
 async function databaseTemplate(): Promise<PgliteTemplate> {

@@ -187,23 +187,16 @@ function describe(outcome: Outcome): Record<string, unknown> {
 }
 
 /** A run that is told to stop is left behind at once, even when it does not listen; its late writes are fenced. */
-async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  let onAbort: (() => void) | undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason);
-    if (signal.aborted) onAbort();
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) onAbort();
+    work
+      // Whatever an aborted run throws on its way out, the reason is why it stopped.
+      .then(resolve, (error: unknown) => reject(signal.aborted && signal.reason instanceof JobAbortedError ? signal.reason : error))
+      .finally(() => signal.removeEventListener('abort', onAbort));
   });
-  work.catch(() => undefined);
-  try {
-    return await Promise.race([work, aborted]);
-  } catch (error) {
-    // Whatever an aborted run throws on its way out, the reason is why it stopped.
-    if (signal.aborted && signal.reason instanceof JobAbortedError) throw signal.reason;
-    throw error;
-  } finally {
-    if (onAbort) signal.removeEventListener('abort', onAbort);
-  }
 }
 
 function parseEnvelope(job: Job): Envelope {

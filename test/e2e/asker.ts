@@ -19,7 +19,7 @@ const prompt = { id: 'asker', version: '1', instructions: 'Answer.' };
 async function ask(): Promise<void> {
   for (;;) {
     try {
-      await asker.generate({ prompt, schema: z.object({ word: z.string() }), data: { text: `asked by another process ${randomUUID()}` } });
+      await asker.generate({ prompt, schema: z.object({ hypeScore: z.number() }), data: { text: `asked by another process ${randomUUID()}` } });
       log.info('asker answered');
       return;
     } catch (error) {

@@ -20,7 +20,7 @@ export function describeStories(queue: 'redis' | 'postgres'): void {
   });
   afterAll(() => world?.stop());
 
-  const asked = (story: Pick<Story, 'title'>): LlmRequest[] => world.llm.requests().filter(({ user }) => user.includes(story.title));
+  const asked = (story: Pick<Story, 'title'>): LlmRequest[] => world.llm.requests().filter(({ body }) => JSON.stringify(body).includes(story.title));
 
   const deadLetters = async (jobId: string): Promise<FailedJob[]> => {
     const { body } = await api.call('GET', '/api/dead-letters?limit=100');

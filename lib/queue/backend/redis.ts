@@ -43,7 +43,7 @@ export function createRedisBackend(options: RedisBackendOptions): QueueBackend {
   RedisConnection.minimumVersion = MINIMUM_REDIS_VERSION;
 
   const lost = new WeakSet<object>();
-  const commands = once(() => watch(openCommandClient(options.connection, LIMITS[options.role])));
+  const commands = once(() => watch(rememberLost(openCommandClient(options.connection, LIMITS[options.role]), lost)));
   const readers = new Set<RedisClient>();
   const blocking = once(() => watch(rememberDuplicates(openWorkerClient(options.connection), addReader)));
   const queues = new Map<QueueName, Queue>();
@@ -52,13 +52,13 @@ export function createRedisBackend(options: RedisBackendOptions): QueueBackend {
   let closed: Promise<void> | undefined;
 
   function addReader(reader: RedisClient): void {
-    rememberLost(reader, lost).on('error', outage.failed);
+    reader.on('error', outage.failed);
     reader.once('end', () => readers.delete(reader));
     readers.add(reader);
   }
 
   function watch(client: RedisClient): RedisClient {
-    return rememberLost(client, lost).on('error', outage.failed).on('ready', outage.recovered);
+    return client.on('error', outage.failed).on('ready', outage.recovered);
   }
 
   const isConnectionError = (error: unknown): boolean => (typeof error === 'object' && error !== null && lost.has(error)) || hasNetworkCode(error);
@@ -66,7 +66,9 @@ export function createRedisBackend(options: RedisBackendOptions): QueueBackend {
   function onError(source: string): (error: Error) => void {
     return (error) => {
       if (closed) return;
-      if (isConnectionError(error)) outage.failed(error);
+      // What workers report while a connection of theirs is away is part of that outage.
+      const away = [blocking(), ...readers].some(({ status }) => status !== 'ready');
+      if (away || isConnectionError(error)) outage.failed(error);
       else log.error({ error: messageOf(error) }, `${source} reported an error`);
     };
   }

@@ -1,0 +1,44 @@
+import { z } from 'zod';
+import { HivepulseError, InvalidInputError, messageOf, NotFoundError, PermanentError, UnavailableError } from './errors.ts';
+import { EnqueueError } from './queue/errors.ts';
+
+const failure = z.object({ error: z.object({ code: z.string(), message: z.string(), details: z.record(z.string(), z.unknown()).optional() }) });
+const issues = z.array(z.object({ path: z.string(), message: z.string() }));
+
+/** An answer of the HTTP API as the error that the queue itself would have thrown. */
+export function errorOfAnswer(status: number, answer: unknown): HivepulseError {
+  const parsed = failure.safeParse(answer);
+  // Not our API's shape: a proxy in between, or another server altogether.
+  if (!parsed.success) return errorOfCode(status, `http_${status}`, `HIVEPULSE_URL answered ${status}, and not in the way of a Hivepulse API`);
+  const { code, message, details } = parsed.data.error;
+  return errorOfCode(status, code, message, details);
+}
+
+function errorOfCode(status: number, code: string, message: string, details: Record<string, unknown> = {}): HivepulseError {
+  const key = details.idempotencyKey;
+  if ((code === 'not_sent' || code === 'unknown') && typeof key === 'string') return new EnqueueError(code, key, message, undefined);
+  if (code === 'not_found') return new NotFoundError(String(details.what ?? 'Job'), String(details.id ?? details.jobId ?? ''));
+  if (code === 'invalid_input') return new InvalidInputError(message, issues.safeParse(details.issues).data ?? []);
+  return status === 429 || status >= 500 ? new UnavailableError(message, { code, details }) : new PermanentError(message, { code, details });
+}
+
+/** A call that only reads, or that may be repeated. */
+export function unavailable(error: unknown): HivepulseError {
+  if (error instanceof HivepulseError) return error;
+  return new UnavailableError(`No answer from the Hivepulse API at HIVEPULSE_URL (${messageOf(error)})`, { cause: error });
+}
+
+const REFUSED: ReadonlySet<unknown> = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT']);
+
+/** Only a refused connection is known not to have arrived; anything later may have. */
+export function notEnqueued(error: unknown, idempotencyKey: string): HivepulseError {
+  if (error instanceof HivepulseError) return error;
+  const code = error instanceof Error && error.cause instanceof Error && 'code' in error.cause ? error.cause.code : undefined;
+  if (REFUSED.has(code)) {
+    const message = 'Not sent: no Hivepulse API answers at HIVEPULSE_URL. The job will not appear later; try again.';
+    return new EnqueueError('not_sent', idempotencyKey, message, error);
+  }
+  const message =
+    'The connection to the Hivepulse API broke before it answered. Repeat the call with this idempotencyKey: the job is then made at most once.';
+  return new EnqueueError('unknown', idempotencyKey, message, error);
+}

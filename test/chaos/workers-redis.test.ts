@@ -1,0 +1,3 @@
+import { describeWorkers } from './workers-suite.ts';
+
+describeWorkers('redis');

@@ -1,0 +1,3 @@
+import { describeProducers } from './producer-suite.ts';
+
+describeProducers('redis');
