@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { queueNames } from '../lib/jobs/index.ts';
 
-export const errorBody = z
+const errorBody = z
   .object({
     success: z.literal(false),
     error: z.object({ code: z.string(), message: z.string(), details: z.unknown().optional() }),

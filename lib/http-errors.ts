@@ -19,26 +19,43 @@ function errorOfCode(status: number, code: string, message: string, details: Rec
   if ((code === 'not_sent' || code === 'unknown') && typeof key === 'string') return new EnqueueError(code, key, message, undefined);
   if (code === 'not_found') return new NotFoundError(String(details.what ?? 'Job'), String(details.id ?? details.jobId ?? ''));
   if (code === 'invalid_input') return new InvalidInputError(message, issues.safeParse(details.issues).data ?? []);
-  return status === 429 || status >= 500 ? new UnavailableError(message, { code, details }) : new PermanentError(message, { code, details });
+  const mayPass = status === 429 || (status >= 500 && status !== 501);
+  return mayPass ? new UnavailableError(message, { code, details }) : new PermanentError(message, { code, details });
 }
 
 /** A call that only reads, or that may be repeated. */
 export function unavailable(error: unknown): HivepulseError {
   if (error instanceof HivepulseError) return error;
-  return new UnavailableError(`No answer from the Hivepulse API at HIVEPULSE_URL (${messageOf(error)})`, { cause: error });
+  return new UnavailableError(`No answer from the Hivepulse API at HIVEPULSE_URL (${messageOf(causeOf(error))})`, { cause: error });
 }
 
-const REFUSED: ReadonlySet<unknown> = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT']);
+/** The connection was never made, or the rate limit turned the call away. */
+const NOT_SENT: ReadonlySet<unknown> = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'UND_ERR_CONNECT_TIMEOUT',
+  'too_many_requests',
+  'http_429',
+]);
 
-/** Only a refused connection is known not to have arrived; anything later may have. */
+/** Only what never reached the queue is known not to land; after a broken connection, or a failure behind the API, the job may be there. */
 export function notEnqueued(error: unknown, idempotencyKey: string): HivepulseError {
-  if (error instanceof HivepulseError) return error;
-  const code = error instanceof Error && error.cause instanceof Error && 'code' in error.cause ? error.cause.code : undefined;
-  if (REFUSED.has(code)) {
-    const message = 'Not sent: no Hivepulse API answers at HIVEPULSE_URL. The job will not appear later; try again.';
+  if (error instanceof EnqueueError || (error instanceof HivepulseError && !error.retryable)) return error;
+  if (NOT_SENT.has(codeOf(error))) {
+    const message = `Not sent (${messageOf(causeOf(error))}). The job will not appear later; try again.`;
     return new EnqueueError('not_sent', idempotencyKey, message, error);
   }
-  const message =
-    'The connection to the Hivepulse API broke before it answered. Repeat the call with this idempotencyKey: the job is then made at most once.';
+  const message = `The Hivepulse API did not say whether it took the job (${messageOf(causeOf(error))}). Repeat the call with this idempotencyKey: the job is then made at most once.`;
   return new EnqueueError('unknown', idempotencyKey, message, error);
+}
+
+function codeOf(error: unknown): unknown {
+  const cause = causeOf(error);
+  return typeof cause === 'object' && cause !== null && 'code' in cause ? cause.code : undefined;
+}
+
+/** `fetch` says only that it failed; why is in the cause. */
+function causeOf(error: unknown): unknown {
+  return error instanceof TypeError && error.cause !== undefined ? error.cause : error;
 }

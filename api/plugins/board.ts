@@ -8,7 +8,7 @@ import type { Access } from '../access.ts';
 import type { App, BoardQueue } from '../deps.ts';
 import { answerFor } from '../errors.ts';
 
-export const BOARD_PATH = '/admin/queues';
+const BOARD_PATH = '/admin/queues';
 const access: Access = 'board';
 
 /**

@@ -15,7 +15,7 @@ const VENDORS = {
   anthropic: { label: 'Anthropic', key: 'ANTHROPIC_API_KEY', model: 'ANTHROPIC_MODEL', baseUrl: 'ANTHROPIC_BASE_URL' },
 } as const;
 
-export const vendorLabel = (vendor: Vendor): string => VENDORS[vendor].label;
+const vendorLabel = (vendor: Vendor): string => VENDORS[vendor].label;
 export const keyVariable = (vendor: Vendor): string => VENDORS[vendor].key;
 /** The key under which all queues and processes share a vendor's pause. */
 export const limitKey = (vendor: Vendor): string => `provider:${vendor}`;

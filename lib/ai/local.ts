@@ -2,7 +2,7 @@ import { PermanentError } from '../errors.ts';
 import type { AiProvider, LocalTasks, Usage } from './contract.ts';
 import { withDeadline } from './deadline.ts';
 
-export const NO_USAGE: Usage = { inputTokens: 0, outputTokens: 0, cachedInputTokens: 0 };
+const NO_USAGE: Usage = { inputTokens: 0, outputTokens: 0, cachedInputTokens: 0 };
 
 /**
  * The provider that needs no key and no network: a prompt's id names the task that does its work. It has no embeddings.

@@ -91,7 +91,7 @@ async function answerOf(outcome: Outcome, request: Request): Promise<Response> {
 const apiError = z.object({ message: z.string(), code: z.string().nullish(), details: z.unknown(), hint: z.unknown() }).partial();
 
 /** PostgREST's error, or whatever a gateway in front of it answered. https://docs.postgrest.org/en/stable/references/errors.html */
-export function errorOf(status: number, body: string): HivepulseError {
+function errorOf(status: number, body: string): HivepulseError {
   const { code, message } = parseBody(body);
   const text = message ?? `The database API answered ${status}`;
   const details = { status, ...(code ? { databaseCode: code } : {}) };

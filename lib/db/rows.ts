@@ -34,12 +34,12 @@ export function storableText(text: string): string {
 const cursorSchema = z.tuple([z.string().regex(/^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,6})?([+-]\d\d(:?\d\d)?|Z)$/), z.guid()]);
 
 /** The last row of a page, opaque to callers. The time is kept as the server spelt it: a `Date` would lose its microseconds. */
-export function encodeCursor(time: string, id: string): string {
+function encodeCursor(time: string, id: string): string {
   return Buffer.from(JSON.stringify([time, id])).toString('base64url');
 }
 
 /** Throws `InvalidInputError` (field `cursor`) for anything that `encodeCursor` did not make. */
-export function decodeCursor(cursor: string): { time: string; id: string } {
+function decodeCursor(cursor: string): { time: string; id: string } {
   try {
     const [time, id] = cursorSchema.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')));
     return { time, id };

@@ -42,7 +42,6 @@ export const jobs = [
 
 export type AnyJob = (typeof jobs)[number];
 export type JobOf<Q extends QueueName> = Extract<AnyJob, { queue: Q }>;
-export type NameOf<Q extends QueueName> = JobOf<Q>['name'];
 type Kind<Q extends QueueName, N extends string> = Extract<AnyJob, { queue: Q; name: N }>;
 export type PayloadOf<Q extends QueueName, N extends string> = z.infer<Kind<Q, N>['payload']>;
 export type ResultOf<Q extends QueueName, N extends string> = z.infer<Kind<Q, N>['result']>;

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Backoff } from '../jobs/define.ts';
 
 /** The one strategy of all queues; it must be set on every worker, else BullMQ lets the job die as stalled. */
-export const BACKOFF_TYPE = 'hivepulse';
+const BACKOFF_TYPE = 'hivepulse';
 
 const JITTER = 0.1;
 

@@ -57,7 +57,7 @@ export function createCancelWatch(deps: CancelWatchDeps): CancelWatch {
 }
 
 /** A flag carries `{ reason, job? }` as JSON; see `cancelJob`. */
-export function reasonOf(flag: string): string {
+function reasonOf(flag: string): string {
   const { reason } = JSON.parse(flag) as { reason?: unknown };
   return typeof reason === 'string' ? reason : 'Cancelled';
 }

@@ -139,7 +139,7 @@ export async function startApi(overrides: { options?: Partial<ApiOptions>; deps?
 }
 export type Api = Awaited<ReturnType<typeof startApi>>;
 
-export function urlOf(app: App): string {
+function urlOf(app: App): string {
   // Listening on a port, so never a pipe's name.
   return `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`;
 }

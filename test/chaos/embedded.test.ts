@@ -7,7 +7,7 @@ import { type LlmServer, startLlm } from '../support/llm.ts';
 import { freePort } from '../support/port.ts';
 import { startProcess, type TestProcess } from '../support/process.ts';
 import { AUDIT, apiAt, baseEnvironment, eventually, JUDGEMENT, newStoryBody } from '../support/world.ts';
-import { measured, QUICK } from './support.ts';
+import { measured, QUICK, soon } from './support.ts';
 
 const started: TestProcess[] = [];
 let llm: LlmServer;
@@ -53,7 +53,7 @@ it('npm start, killed with -9 in the middle of a job and started again: the job 
   const held = llm.hold();
   const posted = await killed.call('POST', '/api/stories', newStoryBody());
   const { id } = posted.body.data.story;
-  await held.arrived;
+  await soon(held.arrived, 'the request', started);
   const waiting = await killed.call('POST', '/api/stories', newStoryBody());
   killed.process.kill('SIGKILL');
   await killed.process.exit;

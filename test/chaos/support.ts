@@ -1,5 +1,6 @@
 import { expect } from 'vitest';
 import type { Story } from '../../lib/db/types.ts';
+import type { TestProcess } from '../support/process.ts';
 import { eventually, QUEUE, type World } from '../support/world.ts';
 
 /** Crashes are noticed after seconds instead of half a minute, and nothing that a test looks at is thrown away. */
@@ -16,6 +17,18 @@ export const QUICK = {
 export function measured(what: string, figures: Readonly<Record<string, number | string>>): void {
   const parts = Object.entries(figures).map(([name, value]) => `${name} ${typeof value === 'number' ? Math.round(value) : value}`);
   process.stdout.write(`  measured: ${what}: ${parts.join(', ')}\n`);
+}
+
+/** `promise`, or after half a minute an error with the last words of `processes`. */
+export async function soon<T>(promise: Promise<T>, what: string, processes: readonly TestProcess[]): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const expired = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      const words = processes.map(({ lines, errorLines }) => [...lines.slice(-10), ...errorLines.slice(-10)].join('\n'));
+      reject(new Error(`${what} has not come:\n${words.join('\n---\n')}`));
+    }, 30_000);
+  });
+  return Promise.race([promise, expired]).finally(() => clearTimeout(timer));
 }
 
 export interface Load {
@@ -47,7 +60,8 @@ export async function expectAllDone(world: World, { stories, jobIds }: Load, tim
   expect(jobs.filter((job) => job?.state !== 'completed')).toEqual([]);
   const writes = await world.writes();
   expect(stories.filter(({ id }) => writes.get(id) !== 1).map(({ id }) => ({ id, writes: writes.get(id) }))).toEqual([]);
-  const unrefined = await world.sql`select id, scoring_status from stories where id in ${world.sql(stories.map(({ id }) => id))} and scoring_status <> 'refined'`;
+  const unrefined =
+    await world.sql`select id, scoring_status from stories where id in ${world.sql(stories.map(({ id }) => id))} and scoring_status <> 'refined'`;
   expect([...unrefined]).toEqual([]);
   expect([...(await world.sql`select job_id, error from failed_jobs where job_id in ${world.sql(jobIds)}`)]).toEqual([]);
   return jobs.map((job) => job?.attemptsMade ?? 0);

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { TestProcess } from '../support/process.ts';
 import { eventually, JUDGEMENT, startWorld, type World } from '../support/world.ts';
-import { expectAllDone, measured, QUICK, queueStories, refinedStories } from './support.ts';
+import { expectAllDone, measured, QUICK, queueStories, refinedStories, soon } from './support.ts';
 
 /** Workers that are killed, frozen, poisoned and stopped, as processes of their own, with the queues in `queue`. */
 export function describeWorkers(queue: 'redis' | 'postgres'): void {
@@ -32,7 +32,7 @@ export function describeWorkers(queue: 'redis' | 'postgres'): void {
       const story = await world.createStory();
       const held = world.llm.hold();
       const jobId = await world.enhance(story);
-      await held.arrived;
+      await soon(held.arrived, 'the first request', workers);
       await startWorker();
       first.kill('SIGKILL');
       const killedAt = performance.now();
@@ -48,14 +48,15 @@ export function describeWorkers(queue: 'redis' | 'postgres'): void {
       const story = await world.createStory();
       const held = world.llm.hold();
       const jobId = await world.enhance(story);
-      await held.arrived;
+      await soon(held.arrived, 'the first request', workers);
       await startWorker();
       frozen.kill('SIGSTOP');
       const frozenAt = performance.now();
       expect(await world.ended(jobId)).toMatchObject({ state: 'completed' });
       measured(`frozen worker (${queue})`, { 'completed by another after ms': performance.now() - frozenAt });
       const before = await world.story(story.id);
-      const job = await world.job(jobId);
+      // Progress is written at most twice a second, its end therefore a little after the job's.
+      const job = await eventually(async () => [await world.job(jobId)].find((seen) => seen?.progress?.current_step === 'done'));
 
       world.llm.answerWith({ ...JUDGEMENT, hypeScore: 0.1 });
       held.release();
@@ -75,10 +76,10 @@ export function describeWorkers(queue: 'redis' | 'postgres'): void {
       const story = await world.createStory();
       const [held, heldToo] = [world.llm.hold(), world.llm.hold()];
       const jobId = await world.enhance(story);
-      await held.arrived;
+      await soon(held.arrived, 'the first request', workers);
       await startWorker();
       frozen.kill('SIGSTOP');
-      await heldToo.arrived;
+      await soon(heldToo.arrived, 'the request of the other worker', workers);
       const { localScores } = await world.story(story.id);
       world.llm.answerWith({ ...JUDGEMENT, hypeScore: 0.1 });
       held.release();
@@ -129,12 +130,12 @@ export function describeWorkers(queue: 'redis' | 'postgres'): void {
       const first = await startWorker({ SHUTDOWN_TIMEOUT_MS: '4000' });
       const held = Array.from({ length: 5 }, () => world.llm.hold());
       const load = await queueStories(world, 20);
-      await Promise.all(held.map(({ arrived }) => arrived));
+      await soon(Promise.all(held.map(({ arrived }) => arrived)), 'a request of each of the first five', workers);
       first.kill('SIGTERM');
       const toldAt = performance.now();
       expect(await first.exit).toEqual({ code: 0, signal: null });
       const stoppedMs = performance.now() - toldAt;
-      await Promise.all(held.map(({ aborted }) => aborted));
+      await soon(Promise.all(held.map(({ aborted }) => aborted)), 'the end of the requests', workers);
       const jobs = await Promise.all(load.jobIds.map((jobId) => world.job(jobId)));
       expect(jobs.map((job) => [job?.state, job?.attemptsMade])).toEqual(jobs.map(() => ['waiting', 0]));
       measured(`SIGTERM with 5 jobs that do not end (${queue})`, { 'exited after ms': stoppedMs });

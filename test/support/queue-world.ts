@@ -27,7 +27,7 @@ const definitions = [
   defineJob({ ...common, queue: 'story-enhancement', name: 'sync', once: oneMore<{ key: string }>(({ key }) => `sync-${key}`) }),
 ];
 
-export function findProbe(queue: string, name: string): JobDefinition | undefined {
+function findProbe(queue: string, name: string): JobDefinition | undefined {
   // As in the catalogue: a lookup by name cannot know the payload's type.
   return definitions.find((definition) => definition.queue === queue && definition.name === name) as unknown as JobDefinition | undefined;
 }

@@ -5,8 +5,8 @@ import { systemClock } from '../../lib/clock.ts';
 import { loadProducerConfig } from '../../lib/config/producer.ts';
 import { createDb } from '../../lib/db/client.ts';
 import type { Db, Story } from '../../lib/db/types.ts';
-import type { QueueBackend } from '../../lib/queue/backend.ts';
 import { migrateQueueSchema } from '../../lib/queue/backend/migrate.ts';
+import type { QueueBackend } from '../../lib/queue/backend.ts';
 import { openBackend } from '../../lib/queue/open.ts';
 import { createQueueService } from '../../lib/queue/service.ts';
 import type { JobView } from '../../lib/queue/types.ts';
@@ -112,7 +112,12 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   ]);
   if (!redis) await migrateQueueSchema(database.url);
   llm.answerWith(JUDGEMENT);
-  const env = { ...baseEnvironment(), ...placesOf(database, lite, redis), OPENAI_BASE_URL: await slowly(llm, options.latencyMs, later), ...options.env };
+  const env = {
+    ...baseEnvironment(),
+    ...placesOf(database, lite, redis),
+    OPENAI_BASE_URL: await slowly(llm, options.latencyMs, later),
+    ...options.env,
+  };
   const db = createDb({ url: lite.url, serviceKey: lite.serviceKey, publishableKey: lite.publishableKey });
   ends.push(() => db.close());
   const sql = postgres(database.url, { max: 2, onnotice: () => {} });

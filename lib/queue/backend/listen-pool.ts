@@ -18,7 +18,7 @@ export interface ListenPoolOptions {
   outage: OutageLog;
 }
 
-export const DEFAULT_POOL_SIZE = 10;
+const DEFAULT_POOL_SIZE = 10;
 
 /**
  * A `pg.Pool` that lets any number of BullMQ workers and event readers listen on one connection of the process,

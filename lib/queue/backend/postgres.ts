@@ -60,7 +60,7 @@ export function createPostgresBackend(options: PostgresBackendOptions): QueueBac
   /** Asked once per process, and again only after a failure: BullMQ by itself would ask for every queue, and remember an outage for good. */
   function schemaReady(): Promise<void> {
     migrated ??= assertQueueSchema(pool).catch((error: unknown) => {
-
+      migrated = undefined;
       throw error;
     });
     return migrated;
