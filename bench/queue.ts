@@ -22,8 +22,9 @@ interface Sides {
 async function withSides(run: (sides: Sides) => Promise<Figure[]>): Promise<Figure[]> {
   const redis = await startRedis();
   const backend = createRedisBackend({ connection: { url: redis.url }, role: 'worker' });
-  const options: QueueOptions = { connection: new Redis(redis.url, { maxRetriesPerRequest: null }), prefix: '{bare}' };
-  const bare = new Queue('bare', options);
+  // Under the same queue name: the length of keys is part of what every command costs.
+  const settings: QueueOptions = { connection: new Redis(redis.url, { maxRetriesPerRequest: null }), prefix: 'bare' };
+  const bare = new Queue(QUEUE, settings);
   await bare.waitUntilReady();
   await backend.ready(5_000);
   try {
@@ -31,21 +32,28 @@ async function withSides(run: (sides: Sides) => Promise<Figure[]>): Promise<Figu
       backend,
       service: createService(backend),
       bare,
-      bareWorker: (process) => new Worker('bare', process, { ...options, concurrency: CONCURRENCY, autorun: false }),
+      bareWorker: (process) => new Worker(QUEUE, process, { ...settings, concurrency: CONCURRENCY, autorun: false }),
     });
   } finally {
     await bare.close();
     await backend.close();
-    options.connection instanceof Redis && options.connection.disconnect();
+    if (settings.connection instanceof Redis) settings.connection.disconnect();
     await redis.stop();
   }
 }
 
-const requests = (count: number) => Array.from({ length: count }, (_, index) => ({ queue: QUEUE, name: 'probe', payload: { key: `job-${index}` } }));
-/** What a bare user would send: the same payload, the same options. */
-const bareOptions = { attempts: 3, removeOnComplete: 100, removeOnFail: 100, backoff: { type: 'exponential', delay: 5 } };
-const bareJobs = (count: number) =>
-  Array.from({ length: count }, (_, index) => ({ name: 'probe', data: { key: `job-${index}` }, opts: bareOptions }));
+/** `row` kinds have their id from a row; `probe` is a "while unfinished" kind, for which BullMQ keeps a deduplication key. */
+type Kind = 'row' | 'probe';
+const request = (kind: Kind, key: string) => ({ queue: QUEUE, name: kind, payload: { key } });
+const requests = (kind: Kind, count: number) => Array.from({ length: count }, (_, index) => request(kind, `job-${index}`));
+/** What a bare user would send: the same payload, attempts, backoff and retention; for "while unfinished" the same deduplication. */
+const options = { attempts: 3, removeOnComplete: 100, removeOnFail: 100, backoff: { type: 'exponential', delay: 5 } };
+const bareJob = (kind: Kind, key: string) => ({
+  name: kind,
+  data: { key },
+  opts: kind === 'row' ? options : { ...options, deduplication: { id: `probe-${key}` } },
+});
+const bareJobs = (kind: Kind, count: number) => Array.from({ length: count }, (_, index) => bareJob(kind, `job-${index}`));
 
 async function perSecond(count: number, work: () => Promise<unknown>): Promise<number> {
   const start = performance.now();
@@ -53,30 +61,44 @@ async function perSecond(count: number, work: () => Promise<unknown>): Promise<n
   return (count * 1000) / (performance.now() - start);
 }
 
-async function processOurs({ backend, service }: Sides): Promise<number> {
-  await service.enqueueMany(requests(JOBS));
+/** jobs/s from the first job's start to the last one's end: how fast a process starts is measured elsewhere. */
+function timer() {
+  const { promise: rate, resolve } = Promise.withResolvers<number>();
+  let first = 0;
   let done = 0;
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const start = performance.now();
-  const worker = await startWorker(backend, async () => undefined, { concurrency: CONCURRENCY, onAttempt: () => ++done === JOBS && resolve() });
-  await promise;
-  const seconds = (performance.now() - start) / 1000;
-  await worker.stop();
-  return JOBS / seconds;
+  return {
+    rate,
+    started: () => {
+      first ||= performance.now();
+    },
+    ended: () => {
+      done += 1;
+      if (done === JOBS) resolve((JOBS * 1000) / (performance.now() - first));
+    },
+  };
 }
 
-async function processBare({ bare, bareWorker }: Sides): Promise<number> {
-  await bare.addBulk(bareJobs(JOBS));
-  let done = 0;
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const start = performance.now();
-  const worker = bareWorker(async () => void (++done === JOBS && resolve()));
+async function processOurs({ backend, service }: Sides, kind: Kind): Promise<number> {
+  await service.enqueueMany(requests(kind, JOBS));
+  const timed = timer();
+  const worker = await startWorker(backend, async () => timed.started(), { concurrency: CONCURRENCY, onAttempt: timed.ended });
+  const rate = await timed.rate;
+  await worker.stop();
+  return rate;
+}
+
+async function processBare({ bare, bareWorker }: Sides, kind: Kind): Promise<number> {
+  await bare.addBulk(bareJobs(kind, JOBS));
+  const timed = timer();
+  const worker = bareWorker(async () => {
+    timed.started();
+    timed.ended();
+  });
   await worker.waitUntilReady();
   void worker.run();
-  await promise;
-  const seconds = (performance.now() - start) / 1000;
+  const rate = await timed.rate;
   await worker.close();
-  return JOBS / seconds;
+  return rate;
 }
 
 const inTurn = async <T>(items: readonly T[], work: (item: T) => Promise<unknown>): Promise<void> => {
@@ -111,12 +133,9 @@ async function latency(sides: Sides): Promise<Figure[]> {
   void bareWorker.run();
   const rounds: { ours: number[]; baseline: number[] }[] = [];
   for (let round = 0; round <= PAIRS; round += 1) {
-    const ours = await latencies(
-      300,
-      (index) => sides.service.enqueue({ queue: QUEUE, name: 'probe', payload: { key: `latency-${round}-${index}` } }),
-      started,
-    );
-    const baseline = await latencies(300, (index) => sides.bare.add('probe', { key: `latency-${round}-${index}` }, bareOptions), started);
+    const ours = await latencies(300, (index) => sides.service.enqueue(request('row', `latency-${round}-${index}`)), started);
+    const job = (index: number) => bareJob('row', `latency-${round}-${index}`);
+    const baseline = await latencies(300, (index) => sides.bare.add('row', job(index).data, job(index).opts), started);
     if (round > 0) rounds.push({ ours, baseline });
   }
   await worker.stop();
@@ -129,65 +148,55 @@ async function latency(sides: Sides): Promise<Figure[]> {
   );
 }
 
+const batches = <T>(items: readonly T[]): T[][] =>
+  Array.from({ length: items.length / 500 }, (_, index) => items.slice(index * 500, (index + 1) * 500));
+
+/** Three ways to move jobs, each on both sides. */
+const measures = {
+  'queue.process': {
+    ours: processOurs,
+    bare: processBare,
+  },
+  'queue.enqueue': {
+    ours: ({ service }: Sides, kind: Kind) => perSecond(2_000, () => inTurn(requests(kind, 2_000), (one) => service.enqueue(one))),
+    bare: ({ bare }: Sides, kind: Kind) =>
+      perSecond(2_000, () => inTurn(bareJobs(kind, 2_000), ({ name, data, opts }) => bare.add(name, data, opts))),
+  },
+  'queue.enqueue_bulk': {
+    ours: ({ service }: Sides, kind: Kind) => perSecond(JOBS, () => inTurn(batches(requests(kind, JOBS)), (batch) => service.enqueueMany(batch))),
+    bare: ({ bare }: Sides, kind: Kind) => perSecond(JOBS, () => inTurn(batches(bareJobs(kind, JOBS)), (batch) => bare.addBulk(batch))),
+  },
+};
+
+function compare(name: keyof typeof measures): Bench['run'] {
+  const { ours, bare } = measures[name];
+  const against = async (sides: Sides, kind: Kind, label: string, baseline: string) =>
+    figure(
+      label,
+      'jobs/s',
+      baseline,
+      'higher',
+      await inPairs(
+        PAIRS,
+        () => emptied(sides, () => ours(sides, kind)),
+        () => emptied(sides, () => bare(sides, kind)),
+      ),
+    );
+  return () =>
+    withSides(async (sides) => [
+      await against(sides, 'row', name, BARE),
+      await against(sides, 'probe', `${name}.once`, `${BARE} with deduplication`),
+    ]);
+}
+
 export const queueBenches: Bench[] = [
   {
     name: 'queue.process',
     about: `no-op jobs/s through our runner, ${JOBS} jobs, ${CONCURRENCY} at a time, against ${BARE} on the same Redis`,
-    run: () =>
-      withSides(async (sides) => [
-        figure(
-          'queue.process',
-          'jobs/s',
-          BARE,
-          'higher',
-          await inPairs(
-            PAIRS,
-            () => emptied(sides, () => processOurs(sides)),
-            () => emptied(sides, () => processBare(sides)),
-          ),
-        ),
-      ]),
+    run: compare('queue.process'),
   },
-  {
-    name: 'queue.enqueue',
-    about: `jobs/s added one after the other, against ${BARE}`,
-    run: () =>
-      withSides(async (sides) => [
-        figure(
-          'queue.enqueue',
-          'jobs/s',
-          BARE,
-          'higher',
-          await inPairs(
-            PAIRS,
-            () => emptied(sides, () => perSecond(2_000, () => inTurn(requests(2_000), (request) => sides.service.enqueue(request)))),
-            () => emptied(sides, () => perSecond(2_000, () => inTurn(bareJobs(2_000), ({ name, data, opts }) => sides.bare.add(name, data, opts)))),
-          ),
-        ),
-      ]),
-  },
-  {
-    name: 'queue.enqueue_bulk',
-    about: `jobs/s added 500 at a time, against ${BARE}'s addBulk`,
-    run: () =>
-      withSides(async (sides) => {
-        const batches = <T>(items: readonly T[]): T[][] =>
-          Array.from({ length: items.length / 500 }, (_, index) => items.slice(index * 500, (index + 1) * 500));
-        return [
-          figure(
-            'queue.enqueue_bulk',
-            'jobs/s',
-            BARE,
-            'higher',
-            await inPairs(
-              PAIRS,
-              () => emptied(sides, () => perSecond(JOBS, () => inTurn(batches(requests(JOBS)), (batch) => sides.service.enqueueMany(batch)))),
-              () => emptied(sides, () => perSecond(JOBS, () => inTurn(batches(bareJobs(JOBS)), (batch) => sides.bare.addBulk(batch)))),
-            ),
-          ),
-        ];
-      }),
-  },
+  { name: 'queue.enqueue', about: `jobs/s added one after the other, against ${BARE}`, run: compare('queue.enqueue') },
+  { name: 'queue.enqueue_bulk', about: `jobs/s added 500 at a time, against ${BARE}'s addBulk`, run: compare('queue.enqueue_bulk') },
   {
     name: 'queue.latency',
     about: `from the call that adds a job to its processor's first line, idle worker, against ${BARE}`,

@@ -1,6 +1,6 @@
 /** `npm run demo`: everything embedded in a fresh temporary folder, every job kind once on sample data, the results, exit 0; 1 when a job failed. */
 import '../lib/config/env-files.ts';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -30,16 +30,16 @@ await runProcess(async () => {
   const { json } = parseArgs({ options: { json: { type: 'boolean', default: false } } }).values;
   const say = (text: string): void => void (json || process.stdout.write(`${text}\n`));
   const folder = makeFolder();
-  const logFile = join(folder, 'demo.log');
+  const warnings: string[] = [];
   say('Hivepulse demo: queues, database, worker and API in this one process. Nothing to set up, nothing is kept.\n');
-  const { url, apiKey, services } = await boot(folder, logFile);
+  const { url, apiKey, services } = await boot(folder, warnings);
   const bootMs = performance.now();
   say(`Started in ${seconds(bootMs)}. The sample data goes in through the API at ${url}:\n`);
 
   const display = chooseDisplay(json);
   process.once('exit', display.stop);
   const width = Math.min(100, process.stdout.columns || 100);
-  const outcomes = await runKinds(kinds, { api: createDemoApi({ url, apiKey }), display, titleWidth: width - OTHER_COLUMNS });
+  const outcomes = await runKinds(kinds, { api: createDemoApi({ url, apiKey }), display, titleWidth: Math.max(16, width - OTHER_COLUMNS) });
   display.stop();
   await stopAll(services, deadlineIn(STOP_WITHIN_MS));
 
@@ -47,7 +47,7 @@ await runProcess(async () => {
   process.stdout.write(json ? `${JSON.stringify(toJson(outcomes, times), undefined, 2)}\n` : `\n${renderReport(outcomes, times, width)}\n`);
   if (hasSucceeded(outcomes)) return;
   process.exitCode = 1;
-  process.stderr.write(warningsIn(logFile));
+  if (warnings.length > 0) process.stderr.write(`\nThe last warnings:\n${warnings.slice(-20).join('')}`);
 });
 
 interface Booted {
@@ -57,9 +57,9 @@ interface Booted {
 }
 
 /** As `npm start`. */
-async function boot(folder: string, logFile: string): Promise<Booted> {
+async function boot(folder: string, warnings: string[]): Promise<Booted> {
   const config = demoConfig(process.env, folder);
-  const log = await openDemoLog(config, logFile);
+  const log = await openDemoLog(config, warnings);
   const connections = await openConnections(config, log);
   await checkGround(connections, log);
   const core = createCore(config, connections, log);
@@ -73,7 +73,7 @@ async function boot(folder: string, logFile: string): Promise<Booted> {
 /** Removed however the process ends: nothing in it is worth an orderly shutdown. */
 function makeFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'hivepulse-demo-'));
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
   process.once('SIGINT', () => process.exit(130));
   process.once('SIGTERM', () => process.exit(143));
   return folder;
@@ -90,24 +90,16 @@ function demoConfig(env: NodeJS.ProcessEnv, folder: string): Config {
   };
 }
 
-/** Log lines would run through the bars: warnings go to a file, unless somebody asked for the log. */
-async function openDemoLog({ log, worker }: Config, file: string): Promise<Logger> {
-  const service = 'hivepulse-demo';
-  if (log.file) return createLogger({ level: log.level, service, workerId: worker.id, file: log.file });
-  if (process.env.LOG_LEVEL) return createLogger({ level: log.level, service, workerId: worker.id, stream: process.stderr });
-  return createLogger({ level: 'warn', service, workerId: worker.id, file });
+/** Log lines would run through the bars: warnings are kept for the end, unless somebody asked for the log. */
+async function openDemoLog({ log, worker }: Config, warnings: string[]): Promise<Logger> {
+  const about = { service: 'hivepulse-demo', workerId: worker.id };
+  if (log.file) return createLogger({ ...about, level: log.level, file: log.file });
+  if (process.env.LOG_LEVEL) return createLogger({ ...about, level: log.level, stream: process.stderr });
+  return createLogger({ ...about, level: 'warn', stream: { write: (line) => void warnings.push(line) } });
 }
 
 function chooseDisplay(json: boolean): ProgressDisplay {
   if (json) return createLines(() => undefined);
   if (process.stdout.isTTY && !process.env.LOG_LEVEL) return createBars(process.stdout);
   return createLines((line) => process.stdout.write(`${line}\n`));
-}
-
-function warningsIn(logFile: string): string {
-  try {
-    return `\nWarnings on the way:\n${readFileSync(logFile, 'utf8').trimEnd().split('\n').slice(-20).join('\n')}\n`;
-  } catch {
-    return '';
-  }
 }

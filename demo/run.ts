@@ -30,7 +30,12 @@ async function runKind(kind: DemoKind, labelWidth: number, { api, display, title
   const tracker = createTracker(display.begin(kind.label.padEnd(labelWidth), asks.length), asks.length);
   const following: Promise<EndedJob>[] = [];
   // One request after the other; the worker takes each job at once.
-  for (const ask of asks) following.push(followJob(await ask(api), api, tracker));
+  for (const ask of asks) {
+    const job = followJob(await ask(api), api, tracker);
+    // Awaited below; until then nobody listens for its failure.
+    job.catch(() => undefined);
+    following.push(job);
+  }
   const ended = await Promise.all(following);
   const durationMs = performance.now() - startedAt;
   const completed = ended.filter(({ ending }) => ending.state === 'completed');

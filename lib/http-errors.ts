@@ -17,7 +17,9 @@ export function errorOfAnswer(status: number, answer: unknown): HivepulseError {
 function errorOfCode(status: number, code: string, message: string, details: Record<string, unknown> = {}): HivepulseError {
   const key = details.idempotencyKey;
   if ((code === 'not_sent' || code === 'unknown') && typeof key === 'string') return new EnqueueError(code, key, message, undefined);
-  if (code === 'not_found') return new NotFoundError(String(details.what ?? 'Job'), String(details.id ?? details.jobId ?? ''));
+  const id = details.id ?? details.jobId;
+  // Without an id it is the route that is missing: an API of another version.
+  if (code === 'not_found' && id !== undefined) return new NotFoundError(String(details.what ?? 'Job'), String(id));
   if (code === 'invalid_input') return new InvalidInputError(message, issues.safeParse(details.issues).data ?? []);
   const mayPass = status === 429 || (status >= 500 && status !== 501);
   return mayPass ? new UnavailableError(message, { code, details }) : new PermanentError(message, { code, details });

@@ -19,8 +19,6 @@ export function correlate(app: App, log: Logger): void {
     reply.header('x-correlation-id', request.id);
     runWithContext({ correlationId: request.id }, done);
   });
-  // The body arrives by events of the socket, which know nothing of the context that the request began in.
-  app.addHook('preValidation', (request, _reply, done) => runWithContext({ correlationId: request.id }, done));
   app.addHook('onResponse', async (request, reply) => logRequest(log, request, reply));
 }
 

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { currentContext } from '../../lib/context.ts';
 import type { Story } from '../../lib/db/types.ts';
 import { HivepulseError, messageOf } from '../../lib/errors.ts';
 import { enhance } from '../../lib/jobs/story-enhancement.ts';
@@ -134,8 +133,7 @@ async function enqueueStored(deps: ApiDeps, story: Story): Promise<Enqueued> {
 }
 
 async function enqueue({ queue, db, log }: ApiDeps, story: Story, force: boolean): Promise<Enqueued> {
-  const { correlationId } = currentContext();
-  const options = { ...(story.userId ? { userId: story.userId } : {}), ...(correlationId ? { correlationId } : {}), ...(force ? { force } : {}) };
+  const options = { ...(story.userId ? { userId: story.userId } : {}), ...(force ? { force } : {}) };
   const enqueued = await queue.enqueue({ queue: 'story-enhancement', name: enhance.name, payload: { storyId: story.id }, options });
   // The job is on its way and notes itself on the row when it starts: no reason to tell the caller that it failed.
   await db.stories.queued(story.id, enqueued.jobId).catch((error: unknown) => {

@@ -46,8 +46,13 @@ export async function createLiteApp({ connection, keys, ensureSchema, schemaCach
     },
   });
   await app.init();
-  if (ensureSchema) await app.ensureSystemSchema();
-  return { fetch: async (input, init) => app.fetch(new Request(input, init)), keys };
+  const fetch: Fetch = async (input, init) => app.fetch(new Request(input, init));
+  if (ensureSchema) {
+    await app.ensureSystemSchema();
+    // Its first request reads the catalogue and grants the roles their rights: several first ones at once fail ("tuple concurrently updated") or hang.
+    await fetch(`${LITE_URL}/rest/v1/stories?select=id&limit=0`, { headers: { apikey: keys.serviceKey } });
+  }
+  return { fetch, keys };
 }
 
 export function newKeys(jwtSecret = randomSecret()): LiteKeys {
@@ -61,6 +66,7 @@ export async function importLite<T>(name: string, load: () => Promise<T>): Promi
   // The package reads them when it is imported and on each error: it reports to its makers unless told not to.
   // biome-ignore lint/style/noProcessEnv: written for the package, not read as configuration.
   Object.assign(process.env, { LITE_TELEMETRY: '0', DO_NOT_TRACK: '1' });
+  const { emitWarning } = process;
   try {
     return await load();
   } catch (error) {
@@ -72,6 +78,9 @@ export async function importLite<T>(name: string, load: () => Promise<T>): Promi
         `Run: npm install ${packages}, or set SUPABASE_URL and SUPABASE_SERVICE_ROLE_KEY`,
       { code: 'package_missing', details: { package: `${scope}/${part}` }, cause: error },
     );
+  } finally {
+    // The package replaces it by one that throws on warnings that are errors, as Node's own are.
+    process.emitWarning = emitWarning;
   }
 }
 

@@ -1,6 +1,7 @@
 /** `DATABASE_URL` without `SUPABASE_URL`: @supabase/lite in this process, in front of that Postgres. */
 import { createDb } from './client.ts';
 import { createLiteApp, importLite, LITE_URL, type LiteKeys, newKeys } from './lite-app.ts';
+import { whileNobodyMigrates } from './migrate.ts';
 import type { Db } from './types.ts';
 
 export interface LiteOptions {
@@ -29,7 +30,9 @@ export async function openLite({ databaseUrl, jwtSecret, timeoutMs, poolSize = 1
     postgresOptions: { max: poolSize, connect_timeout: CONNECT_TIMEOUT_SECONDS, onnotice: () => {} },
   });
   try {
-    const { fetch, keys } = await createLiteApp({ connection, keys: newKeys(jwtSecret), ensureSchema: true });
+    const open = () => createLiteApp({ connection, keys: newKeys(jwtSecret), ensureSchema: true });
+    // A worker and an API that start together would both make the auth server's tables, and one of them would fail.
+    const { fetch, keys } = await whileNobodyMigrates(databaseUrl, 'The schema of @supabase/lite', open);
     const { serviceKey, publishableKey } = keys;
     const db = createDb({ url: LITE_URL, serviceKey, publishableKey, fetch, timeoutMs, onClose: () => connection.close() });
     return { db, url: LITE_URL, fetch, ...keys };

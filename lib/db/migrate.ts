@@ -35,6 +35,15 @@ const LOCK_TIMEOUT = '120s';
 
 /** Throws `UnavailableError` when the server cannot be reached, `PermanentError` (`migration_failed`, naming the file) when the SQL fails: then that file changed nothing. */
 export async function migrate({ databaseUrl, report = () => {} }: MigrateOptions): Promise<Migrated> {
+  return withSession(databaseUrl, (session) => applyMigrations(session, report));
+}
+
+/** Runs `work`, which makes tables over connections of its own, while no other process migrates or does the same. Errors as those of `migrate`. */
+export async function whileNobodyMigrates<T>(databaseUrl: string, what: string, work: () => Promise<T>): Promise<T> {
+  return withSession(databaseUrl, (session) => underLock(session, what, work));
+}
+
+async function withSession<T>(databaseUrl: string, work: (session: SqlSession) => Promise<T>): Promise<T> {
   const { default: pg } = await import('pg');
   const client = new pg.Client({ connectionString: databaseUrl, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
   // A connection cut between two queries emits; the next query rejects and says so.
@@ -45,11 +54,10 @@ export async function migrate({ databaseUrl, report = () => {} }: MigrateOptions
     throw cannotConnect(databaseUrl, error);
   }
   try {
-    const session: SqlSession = {
+    return await work({
       run: (sql) => client.query(sql),
       rows: async (sql, parameters) => (await client.query(sql, parameters)).rows,
-    };
-    return await applyMigrations(session, report);
+    });
   } finally {
     await client.end().catch(() => {});
   }

@@ -2,12 +2,13 @@ import type { Job } from 'bullmq';
 import { messageOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Progress } from './processor.ts';
+import type { ActiveRun } from './runs.ts';
 
 /** At most two writes a second and job. */
 const INTERVAL_MS = 500;
 
 /** Writes a job's progress: the first at once, later ones at most every half second, the newest always. Never fails the job. */
-export function progressWriter(job: Pick<Job, 'updateProgress'>, signal: AbortSignal, log: Logger): (progress: Progress) => void {
+export function progressWriter(job: Pick<Job, 'updateProgress'>, run: Pick<ActiveRun, 'stopped'>, log: Logger): (progress: Progress) => void {
   let pending: Progress | undefined;
   let timer: NodeJS.Timeout | undefined;
 
@@ -19,10 +20,10 @@ export function progressWriter(job: Pick<Job, 'updateProgress'>, signal: AbortSi
   };
   const flush = (): void => {
     timer = undefined;
-    if (pending && !signal.aborted) write(pending);
+    if (pending && !run.stopped) write(pending);
   };
   return (progress) => {
     if (timer) pending = progress;
-    else if (!signal.aborted) write(progress);
+    else if (!run.stopped) write(progress);
   };
 }

@@ -13,7 +13,7 @@ import { parsePayload } from './enqueue.ts';
 import { type Outcome, outcomeOfError, outcomeOfResult, report } from './outcome.ts';
 import type { JobContext, Processor, RowProcessor } from './processor.ts';
 import { progressWriter } from './progress.ts';
-import type { ActiveRuns } from './runs.ts';
+import type { ActiveRun, ActiveRuns } from './runs.ts';
 
 /** What became of one attempt, for metrics and logs. Times in milliseconds. */
 export interface AttemptReport {
@@ -73,7 +73,7 @@ export function createRunner<Deps>(deps: RunnerDeps<Deps>): Runner {
     const active = deps.runs.open(job.queueName, job.id ?? '', deps.timeoutMs(queueOf(job)));
     try {
       deps.log.info('job started');
-      const outcome = await execute(job, active.runId, active.signal);
+      const outcome = await execute(job, active);
       announce(job, outcome, deps.clock.monotonic() - startedAt);
       return await report(outcome, job, token, deps.clock.now());
     } finally {
@@ -81,17 +81,17 @@ export function createRunner<Deps>(deps: RunnerDeps<Deps>): Runner {
     }
   }
 
-  async function execute(job: Job, runId: string, signal: AbortSignal): Promise<Outcome> {
+  async function execute(job: Job, active: ActiveRun): Promise<Outcome> {
     let attempt: Attempt<Deps> | undefined;
     try {
-      attempt = parse(job, runId, signal);
-      return await unlessAborted(begin(attempt), signal);
+      attempt = parse(job, active);
+      return await unlessStopped(begin(attempt), active);
     } catch (error) {
-      return settle(job, attempt, runId, outcomeOfError(error, attemptsLeft(job)));
+      return settle(job, attempt, active.runId, outcomeOfError(error, attemptsLeft(job)));
     }
   }
 
-  function parse(job: Job, runId: string, signal: AbortSignal): Attempt<Deps> {
+  function parse(job: Job, active: ActiveRun): Attempt<Deps> {
     const data = parseEnvelope(job);
     const queue = queueOf(job);
     const definition = find(queue, job.name);
@@ -99,7 +99,7 @@ export function createRunner<Deps>(deps: RunnerDeps<Deps>): Runner {
     const processor = deps.processor(queue, job.name);
     if (!processor) throw new PermanentError(`"${job.name}" on queue "${queue}" has no processor in this version`, { code: 'not_there_yet' });
     const payload = parsePayload(definition, data.payload);
-    return { job, queue, definition, processor, payload, context: makeContext(job, queue, data.meta, runId, signal) };
+    return { job, queue, definition, processor, payload, context: makeContext(job, queue, data.meta, active) };
   }
 
   async function begin(attempt: Attempt<Deps>): Promise<Outcome> {
@@ -129,21 +129,22 @@ export function createRunner<Deps>(deps: RunnerDeps<Deps>): Runner {
     return outcome;
   }
 
-  function makeContext(job: Job, queue: QueueName, meta: JobMeta, runId: string, signal: AbortSignal): JobContext<Deps> {
+  function makeContext(job: Job, queue: QueueName, meta: JobMeta, active: ActiveRun): JobContext<Deps> {
     const id = job.id ?? '';
-    const caller: AiCaller = { queue, jobId: id, userId: meta.userId, signal };
     let ai: Ai | undefined;
     return {
       job: { queue, name: job.name, id, attempt: job.attemptsMade + 1, maxAttempts: job.opts.attempts ?? 1 },
       meta,
-      runId,
+      runId: active.runId,
       get ai() {
-        ai ??= deps.ai.forJob(caller);
+        ai ??= deps.ai.forJob({ queue, jobId: id, userId: meta.userId, signal: active.signal });
         return ai;
       },
       deps: deps.deps,
-      signal,
-      progress: progressWriter(job, signal, deps.log),
+      get signal() {
+        return active.signal;
+      },
+      progress: progressWriter(job, active, deps.log),
       log: deps.log,
     };
   }
@@ -187,15 +188,11 @@ function describe(outcome: Outcome): Record<string, unknown> {
 }
 
 /** A run that is told to stop is left behind at once, even when it does not listen; its late writes are fenced. */
-function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+function unlessStopped<T>(work: Promise<T>, active: ActiveRun): Promise<T> {
   return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-    if (signal.aborted) onAbort();
-    work
-      // Whatever an aborted run throws on its way out, the reason is why it stopped.
-      .then(resolve, (error: unknown) => reject(signal.aborted && signal.reason instanceof JobAbortedError ? signal.reason : error))
-      .finally(() => signal.removeEventListener('abort', onAbort));
+    active.onStop(reject);
+    // Whatever a stopped run throws on its way out, the reason is why it stopped.
+    work.then(resolve, (error: unknown) => reject(active.stopped ?? error));
   });
 }
 

@@ -4,7 +4,12 @@ import { type AbortKind, JobAbortedError } from '../errors.ts';
 /** One attempt under way in this process. */
 export interface ActiveRun {
   readonly runId: string;
+  /** Made when it is first asked for: most jobs are short, and a signal costs more than they do. */
   readonly signal: AbortSignal;
+  /** Why the run was stopped, if it was. */
+  readonly stopped: JobAbortedError | undefined;
+  /** Called when the run is stopped; at once when it has been. One callback per run. */
+  onStop(callback: (reason: JobAbortedError) => void): void;
   close(): void;
 }
 
@@ -22,7 +27,7 @@ export interface ActiveRuns {
 interface Entry {
   queue: string;
   jobId: string;
-  controller: AbortController;
+  stop(reason: JobAbortedError): void;
 }
 
 export function createActiveRuns(): ActiveRuns {
@@ -31,18 +36,14 @@ export function createActiveRuns(): ActiveRuns {
 
   function open(queue: string, jobId: string, timeoutMs: number): ActiveRun {
     const runId = randomUUID();
-    const controller = new AbortController();
-    entries.set(runId, { queue, jobId, controller });
-    const timer = setTimeout(() => controller.abort(new JobAbortedError('timeout', `Timed out after ${timeoutMs} ms`)), timeoutMs);
-    return {
-      runId,
-      signal: controller.signal,
-      close() {
-        clearTimeout(timer);
-        entries.delete(runId);
-        if (entries.size === 0) wake();
-      },
-    };
+    const { run, stop } = createRun(runId, () => {
+      clearTimeout(timer);
+      entries.delete(runId);
+      if (entries.size === 0) wake();
+    });
+    entries.set(runId, { queue, jobId, stop });
+    const timer = setTimeout(() => stop(new JobAbortedError('timeout', `Timed out after ${timeoutMs} ms`)), timeoutMs);
+    return run;
   }
 
   function wake(): void {
@@ -53,7 +54,7 @@ export function createActiveRuns(): ActiveRuns {
 
   function abort(queue: string, jobId: string, kind: AbortKind, message: string): boolean {
     const matching = [...entries.values()].filter((entry) => entry.queue === queue && entry.jobId === jobId);
-    for (const { controller } of matching) controller.abort(new JobAbortedError(kind, message));
+    for (const { stop } of matching) stop(new JobAbortedError(kind, message));
     return matching.length > 0;
   }
 
@@ -61,7 +62,7 @@ export function createActiveRuns(): ActiveRuns {
     open,
     abort,
     abortAll: (kind, message) => {
-      for (const { controller } of entries.values()) controller.abort(new JobAbortedError(kind, message));
+      for (const { stop } of entries.values()) stop(new JobAbortedError(kind, message));
     },
     list: () => [...entries.values()].map(({ queue, jobId }) => ({ queue, jobId })),
     get size() {
@@ -69,4 +70,33 @@ export function createActiveRuns(): ActiveRuns {
     },
     idle: () => (entries.size === 0 ? Promise.resolve() : new Promise((resolve) => waiters.push(resolve))),
   };
+}
+
+function createRun(runId: string, close: () => void): { run: ActiveRun; stop: (reason: JobAbortedError) => void } {
+  let controller: AbortController | undefined;
+  let stopped: JobAbortedError | undefined;
+  let callback: ((reason: JobAbortedError) => void) | undefined;
+  const run: ActiveRun = {
+    runId,
+    get signal() {
+      controller ??= new AbortController();
+      if (stopped && !controller.signal.aborted) controller.abort(stopped);
+      return controller.signal;
+    },
+    get stopped() {
+      return stopped;
+    },
+    onStop(onStop) {
+      callback = onStop;
+      if (stopped) onStop(stopped);
+    },
+    close,
+  };
+  const stop = (reason: JobAbortedError): void => {
+    if (stopped) return;
+    stopped = reason;
+    controller?.abort(reason);
+    callback?.(reason);
+  };
+  return { run, stop };
 }

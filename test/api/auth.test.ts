@@ -163,6 +163,22 @@ describe('who may call what', () => {
 });
 
 describe('users', () => {
+  it('are read for with their own JWT, never as the service role', async () => {
+    const api = await startApi();
+    const { jwt } = await api.db.signUp();
+    const { id } = await createStory(api, { jwt });
+    const refuse = () => Promise.reject(new Error('read as the service role'));
+    const refuseReads = { get: refuse, list: refuse };
+    const db = { ...api.db, stories: { ...api.db.stories, ...refuseReads }, failedJobs: { ...api.db.failedJobs, ...refuseReads } };
+    const other = await startApi({ deps: { db } });
+    for (const path of [`/api/stories/${id}`, '/api/stories', '/api/dead-letters']) {
+      expect([path, (await other.call('GET', path, { jwt })).status]).toEqual([path, 200]);
+      expect([path, (await other.call('GET', path)).status]).toEqual([path, 500]);
+    }
+    await other.stop();
+    await api.stop();
+  });
+
   it('are asked about once for a while, not for every request', async () => {
     const api = await startApi();
     const { jwt } = await api.db.signUp();

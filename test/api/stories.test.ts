@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JobContext } from '../../lib/queue/processor.ts';
 import { gate } from '../support/queue-world.ts';
-import { type Api, createStory, eventually, QUEUE, refined, seedStory, startApi, storyResultOf } from './world.ts';
+import { type Api, createStory, eventually, KEY, QUEUE, refined, seedStory, startApi, storyResultOf } from './world.ts';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
@@ -42,6 +42,24 @@ describe('POST /api/stories', () => {
     const { id, runJobId } = await createStory(api, { headers: { 'x-correlation-id': 'from-the-app' } });
     expect(await api.queue.getJob(QUEUE, runJobId)).toMatchObject({ name: 'enhance', payload: { storyId: id }, correlationId: 'from-the-app' });
     expect(await api.db.stories.get(id)).toMatchObject({ jobId: runJobId, scoringStatus: 'queued' });
+  });
+
+  it('keeps the correlation id over a body that arrives in pieces', async () => {
+    const json = JSON.stringify({ ...seedStory, content: 'word '.repeat(30_000) });
+    const half = Math.floor(json.length / 2);
+    const pieces = [json.slice(0, half), json.slice(half)].map((piece) => new TextEncoder().encode(piece));
+    const body = new ReadableStream({
+      pull: (controller) => {
+        const piece = pieces.shift();
+        if (piece) controller.enqueue(piece);
+        else controller.close();
+      },
+    });
+    const headers = { authorization: `Bearer ${KEY}`, 'content-type': 'application/json', 'x-correlation-id': 'in-pieces' };
+    const init: RequestInit & { duplex: 'half' } = { method: 'POST', headers, body, duplex: 'half' };
+    const reply = await fetch(`${api.url}/api/stories`, init);
+    const runJobId = String(Object(await reply.json()).data.story.runJobId);
+    expect(await api.queue.getJob(QUEUE, runJobId)).toMatchObject({ correlationId: 'in-pieces' });
   });
 
   it('makes the story that of the user, or of the one a service acts for', async () => {

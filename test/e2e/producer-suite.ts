@@ -38,7 +38,7 @@ export function describeProducers(queue: 'redis' | 'postgres'): void {
 
   const jobsOf = async (storyId: string): Promise<(string | undefined)[]> => {
     await world.backend.ready(10_000);
-    const jobs = await world.backend.queue(QUEUE).getJobs(['waiting', 'active', 'delayed', 'completed', 'failed', 'prioritized', 'paused']);
+    const jobs = await world.backend.queue(QUEUE).getJobs(['waiting', 'active', 'delayed', 'completed', 'failed', 'prioritized']);
     return jobs.filter((job) => job.data.payload.storyId === storyId).map((job) => job.id);
   };
 

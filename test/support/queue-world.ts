@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Ai } from '../../lib/ai/contract.ts';
 import { systemClock } from '../../lib/clock.ts';
 import type { NewFailedJob } from '../../lib/db/types.ts';
-import { defineJob, exponential, type JobDefinition, oneMore, type QueueName, whileUnfinished } from '../../lib/jobs/define.ts';
+import { defineJob, exponential, forEver, type JobDefinition, oneMore, type QueueName, whileUnfinished } from '../../lib/jobs/define.ts';
 import { deadlineIn } from '../../lib/lifecycle.ts';
 import { silentLogger } from '../../lib/log.ts';
 import type { QueueBackend } from '../../lib/queue/backend.ts';
@@ -21,10 +21,11 @@ export const QUEUE: QueueName = 'story-enhancement';
 const payload = z.object({ key: z.string() });
 const common = { queue: QUEUE, payload, result: z.unknown(), status: 'ready' } as const;
 
-/** Kinds of the suite's own: `probe` is "while unfinished", `sync` is "one more". */
+/** Kinds of the suite's own: `probe` is "while unfinished", `sync` is "one more", `row` has its id from elsewhere. */
 const definitions = [
   defineJob({ ...common, queue: 'story-enhancement', name: 'probe', once: whileUnfinished<{ key: string }>(({ key }) => `probe-${key}`) }),
   defineJob({ ...common, queue: 'story-enhancement', name: 'sync', once: oneMore<{ key: string }>(({ key }) => `sync-${key}`) }),
+  defineJob({ ...common, queue: 'story-enhancement', name: 'row', once: forEver('probes') }),
 ];
 
 function findProbe(queue: string, name: string): JobDefinition | undefined {

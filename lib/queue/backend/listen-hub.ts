@@ -94,7 +94,10 @@ export function createListenHub({ open, giveUpMs = 3_000 }: ListenHubDeps): List
       const { connection, channels } = await current;
       const listening = channels.get(channel) ?? connection.listen(channel);
       channels.set(channel, listening);
-      await listening;
+      await listening.catch((cause: unknown) => {
+        channels.delete(channel);
+        throw new UnavailableError(`Cannot listen for notifications: ${messageOf(cause)}`, { cause });
+      });
       // Lost while we waited: the subscriber must hear of it, or it would wait for notifications that cannot come.
       if (session !== current) throw new UnavailableError('The listening connection was lost');
       subscribers.set(channel, (subscribers.get(channel) ?? new Set()).add(subscriber));

@@ -1,7 +1,7 @@
 import { assertSchemaCompatibility, LATEST_SCHEMA_VERSION, type PgQueryable, runMigrations, SchemaMigrationRequiredError } from 'bullmq';
 import type { QueryResultRow } from 'pg';
 import { PermanentError } from '../../errors.ts';
-import { LATEST_STORE_VERSION, migrateStore } from '../store/sql.ts';
+import { LATEST_STORE_VERSION, migrateStore, STORE_SCHEMA_HASH } from '../store/sql.ts';
 import { QUEUE_SCHEMA } from './pool.ts';
 
 /**
@@ -27,7 +27,7 @@ async function migrateOn(session: PgQueryable): Promise<void> {
 }
 
 /** What a database of queues must have been brought to; changes whenever `migrateQueueSchema` would do more. */
-export const QUEUE_SCHEMA_VERSION = `${LATEST_SCHEMA_VERSION}.${LATEST_STORE_VERSION}`;
+export const QUEUE_SCHEMA_VERSION = `${LATEST_SCHEMA_VERSION}.${STORE_SCHEMA_HASH}`;
 
 /** Throws `PermanentError` (code `migrations_missing`) where `migrateQueueSchema` has not run yet. */
 export async function assertQueueSchema(queries: PgQueryable): Promise<void> {

@@ -22,6 +22,7 @@ import { createListenPool } from './listen-pool.ts';
 import { assertQueueSchema } from './migrate.ts';
 import { createOutageLog } from './outage-log.ts';
 import type { QueuePool } from './pool.ts';
+import { createEventReader } from './postgres-events.ts';
 import { retryDelay } from './retry.ts';
 
 /** All queues, workers, event readers and the store of a process on one pool, and one more connection to listen on. */
@@ -106,10 +107,10 @@ export function createPostgresBackend(options: PostgresBackendOptions): QueueBac
     if (existing) return existing;
     const created = watch(new QueueEvents(name, { connection: {}, autorun: false }, factory), `events of ${name}`);
     events.set(name, created);
-    return readFromStart(created, async () => {
-      const { rows } = await pool.query<{ last: string }>('select coalesce(max(id), 0)::text as last from event where queue = $1', [name]);
-      return rows[0]?.last ?? '0';
-    });
+    const reading = created.getBackend();
+    const reader = createEventReader({ queries: pool, queue: name, read: reading.readEvents.bind(reading), now: () => performance.now() });
+    reading.readEvents = reader.read;
+    return readFromStart(created, reader.start);
   }
 
   async function closeAll(): Promise<void> {

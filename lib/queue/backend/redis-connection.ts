@@ -50,9 +50,8 @@ export function openCommandClient(target: RedisTarget, limits: CommandLimits): R
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
     connectTimeout: limits.connectTimeoutMs,
-    commandTimeout: limits.commandTimeoutMs,
-    // A socket that took a command and says nothing is given up, so that the next caller is not told it is ready.
-    socketTimeout: limits.commandTimeoutMs + 100,
+    // A socket that took a command and says nothing is given up, and with it all that it was asked. (A timer per command would cost a tenth of its time.)
+    socketTimeout: limits.commandTimeoutMs,
   };
   // A cut must not be answered by sending again (retryDelayOnFailover), nor a loading node by waiting (enableReadyCheck).
   return open(target, failFast, { enableOfflineQueue: false, retryDelayOnFailover: 0, redisOptions: { enableReadyCheck: false } });

@@ -58,6 +58,8 @@ export function createRedisBackend(options: RedisBackendOptions): QueueBackend {
   }
 
   function watch(client: RedisClient): RedisClient {
+    // Every call that waits for a connection listens on it: during an outage that is any number. (BullMQ adds to the limit: 0 would become 3.)
+    client.setMaxListeners(Number.POSITIVE_INFINITY);
     return client.on('error', outage.failed).on('ready', outage.recovered);
   }
 

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { PgQueryable } from 'bullmq';
 
 interface StoreMigration {
@@ -105,8 +106,8 @@ create function hivepulse_store.clear_flag(p_key text) returns void language sql
   delete from hivepulse_store.flag where key = p_key
 $$;
 
-create function hivepulse_store.flags(p_keys text[]) returns text[] language sql volatile set search_path = '' as $$
-  select pg_catalog.array_agg(f.value order by k.place)
+create function hivepulse_store.flags(p_keys text[]) returns jsonb language sql volatile set search_path = '' as $$
+  select pg_catalog.jsonb_agg(f.value order by k.place)
   from pg_catalog.unnest(p_keys) with ordinality as k(key, place)
   left join hivepulse_store.flag f on f.key = k.key and f.expires_at > pg_catalog.clock_timestamp()
 $$;
@@ -151,6 +152,8 @@ end $$;
 ];
 
 export const LATEST_STORE_VERSION = Math.max(...migrations.map(({ version }) => version));
+/** Changes with every letter of the migrations. */
+export const STORE_SCHEMA_HASH = createHash('sha256').update(JSON.stringify(migrations)).digest('hex').slice(0, 16);
 
 /** Applies what is missing, in one transaction, one process at a time. `session` must be one connection. */
 export async function migrateStore(session: PgQueryable): Promise<void> {

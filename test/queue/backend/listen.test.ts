@@ -123,6 +123,22 @@ describe('listening together', () => {
     expect(state).toMatchObject({ opened: 3, channels: ['jobs'] });
   });
 
+  it('reports a connection that breaks while it is told to listen as away, and tells the next one anew', async () => {
+    const { state, open } = scriptedListener();
+    let broken = true;
+    const hub = createListenHub({
+      open: async (events) => {
+        const connection = await open(events);
+        return { ...connection, listen: async (channel) => (broken ? Promise.reject(new Error('cut')) : connection.listen(channel)) };
+      },
+    });
+    const client = createListenClient(hub, noQueries, 'mine');
+    await expect(client.query('LISTEN jobs')).rejects.toBeInstanceOf(UnavailableError);
+    broken = false;
+    await client.query('LISTEN jobs');
+    expect(state.channels).toEqual(['jobs']);
+  });
+
   it('gives up in the end, and at once when it is closed', async () => {
     const { open } = scriptedListener(Number.POSITIVE_INFINITY);
     await expect(createListenClient(createListenHub({ open, giveUpMs: 0 }), noQueries, 'mine').query('LISTEN jobs')).rejects.toBeInstanceOf(

@@ -1,5 +1,4 @@
 import { Redis } from 'ioredis';
-import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { UnavailableError } from '../../../lib/errors.ts';
 import type { Logger } from '../../../lib/log.ts';
@@ -7,7 +6,7 @@ import { createRedisBackend } from '../../../lib/queue/backend/redis.ts';
 import type { QueueBackend } from '../../../lib/queue/backend.ts';
 import { type RedisServer, startRedis } from '../../support/redis.ts';
 import { startProxy } from '../../support/tcp-proxy.ts';
-import { backendSuite, roundTrip } from './suite.ts';
+import { backendSuite, listeningLog, roundTrip } from './suite.ts';
 
 let server: RedisServer;
 let backend: QueueBackend;
@@ -84,6 +83,19 @@ describe('a producer on Redis', () => {
     await producer.ready(10_000);
     await queue.add('enhance', {}, { jobId: 'after' });
     expect((await queue.getJobs(['waiting'])).map(({ id }) => id)).toEqual(['after']);
+  });
+
+  it('keeps nothing back for a connection that is still being made', async () => {
+    const own = await ownServer();
+    const proxy = await ownProxy(own);
+    proxy.pause();
+    const producer = open(proxy.url(), 'producer');
+    const queue = producer.queue('story-enhancement');
+    await expect(queue.add('enhance', {}, { jobId: 'too-early' })).rejects.toThrow();
+    proxy.resume();
+    await producer.ready(10_000);
+    await queue.add('enhance', {}, { jobId: 'in-time' });
+    expect((await queue.getJobs(['waiting'])).map(({ id }) => id)).toEqual(['in-time']);
   });
 
   it('recovers when Redis was not there at its first call', async () => {
@@ -184,8 +196,7 @@ describe('a worker on Redis', () => {
 
   it('writes one line when Redis goes and one when it is back', async () => {
     const own = await ownServer();
-    const lines: string[] = [];
-    const log = pino({ level: 'info' }, { write: (line) => lines.push(line) });
+    const { lines, log } = listeningLog();
     const both = open(own.url, 'worker', log);
     const worker = both.worker('story-enhancement', async (_job, _token, _signal) => null, { concurrency: 1 });
     both.events('story-enhancement');
@@ -193,12 +204,11 @@ describe('a worker on Redis', () => {
     await both.ready(5_000);
     await worker.waitUntilReady();
     await own.kill();
-    await vi.waitFor(() => expect(lines).toHaveLength(1));
+    await vi.waitFor(() => expect(lines).toEqual(['Redis is not reachable, reconnecting']));
     await expect(both.ready(300)).rejects.toThrow();
     await own.restart();
     await both.ready(10_000);
-    await vi.waitFor(() => expect(lines).toHaveLength(2));
-    expect(lines.join('')).toMatch(/Redis is not reachable, reconnecting[\s\S]*Redis is reachable again/);
+    await vi.waitFor(() => expect(lines).toEqual(['Redis is not reachable, reconnecting', 'Redis is reachable again']));
   });
 
   it('closes while Redis is away', async () => {

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Job } from 'bullmq';
+import { pino } from 'pino';
 import { describe, expect, it, vi } from 'vitest';
 import type { QueueName } from '../../../lib/jobs/define.ts';
+import type { Logger } from '../../../lib/log.ts';
 import type { QueueBackend } from '../../../lib/queue/backend.ts';
 
 /** Runs everything put on `queue` and resolves with the job's result. */
@@ -18,6 +20,18 @@ export async function roundTrip(backend: QueueBackend, name: QueueName): Promise
   return result;
 }
 
+/** A log whose messages can be looked at. */
+export function listeningLog(): { lines: string[]; log: Logger } {
+  const lines: string[] = [];
+  const log = pino({ level: 'info', messageKey: 'message' }, { write: (line: string) => lines.push(messageIn(line)) });
+  return { lines, log };
+}
+
+function messageIn(line: string): string {
+  const entry: { message: string; error?: string; level: number } = JSON.parse(line);
+  return entry.level >= 50 ? `${entry.message}: ${entry.error}` : entry.message;
+}
+
 /** What a backend promises, wherever the queues live. */
 export function backendSuite(open: () => QueueBackend): void {
   describe('any backend', () => {
@@ -32,13 +46,26 @@ export function backendSuite(open: () => QueueBackend): void {
 
     it('misses no event from the moment its reader is ready', async () => {
       const queue = open().queue('document-processing');
+      await queue.add('ingest', {}, { jobId: 'too-early' });
       const events = open().events('document-processing');
       const heard: string[] = [];
       events.on('waiting', ({ jobId }) => heard.push(jobId));
-      await queue.add('ingest', {}, { jobId: 'too-early' });
       await events.waitUntilReady();
       for (const jobId of ['first', 'second', 'third']) await queue.add('ingest', {}, { jobId });
       await vi.waitFor(() => expect(heard).toEqual(['first', 'second', 'third']), { timeout: 5_000 });
+    });
+
+    it('tells of the end of each of 200 jobs that end at the same time, once', async () => {
+      const events = open().events('email-processing');
+      const ended: string[] = [];
+      events.on('completed', ({ jobId }) => ended.push(jobId));
+      await events.waitUntilReady();
+      const worker = open().worker('email-processing', async (_job, _token, _signal) => null, { concurrency: 10 });
+      void worker.run();
+      const ids = Array.from({ length: 200 }, (_, index) => `end-${index}`);
+      await Promise.all(ids.map((jobId) => open().queue('email-processing').add('x', {}, { jobId })));
+      await vi.waitFor(() => expect(ended.toSorted()).toEqual(ids.toSorted()), { timeout: 10_000 });
+      await worker.close();
     });
 
     it('hands the abort signal to the processor', async () => {
