@@ -12,7 +12,7 @@ export function describeProducers(queue: 'redis' | 'postgres'): void {
   beforeAll(async () => {
     world = await startWorld({ queue, appendOnly: true });
     await world.startWorker();
-    const server = world.redis ?? world.postgres;
+    const server = world.queueServer;
     proxy = await startProxy(server.port);
     const through = new URL(server.url);
     through.port = `${proxy.port}`;
@@ -48,7 +48,7 @@ export function describeProducers(queue: 'redis' | 'postgres'): void {
       ['that never was', async () => undefined],
     ])('%s rejects within 2 s as not sent, and the job never appears', async (_, before) => {
       await before();
-      const server = world.redis ?? world.postgres;
+      const server = world.queueServer;
       await server.kill();
       proxy.cut();
       // A call on a connection whose end has not arrived yet can only be told "unknown"; the server was gone before, so that none of them lands.

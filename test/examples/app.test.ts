@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort } from '../support/port.ts';
 import { type BuiltWorld, startBuiltWorld } from './built-world.ts';
+import { parseCurl } from './curl.ts';
 
 let world: BuiltWorld;
 beforeAll(async () => {
@@ -46,6 +48,26 @@ describe('the example app, on the built package', () => {
     const { code, errors } = await world.runApp([randomUUID()], { ...overHttp(), HIVEPULSE_URL: `http://127.0.0.1:${await freePort()}` });
     expect(code).toBe(1);
     expect(errors).toMatch(/^not_sent: .*\(worth another try\)/m);
+  });
+});
+
+describe('the curl lines of docs/migrating.md', () => {
+  const lines =
+    readFileSync(new URL('../../docs/migrating.md', import.meta.url), 'utf8').match(/^curl (?:.*\\\n|.*'\{\n(?: {4}.*\n)+ {2})*.*$/gm) ?? [];
+
+  it('are those of the old worker', () => {
+    expect(lines.map((line) => parseCurl(line, {}).url.replace('http://localhost:3000', ''))).toEqual([
+      '/api/stories',
+      '/api/stories/scoring/job/story-enhancement-',
+      '/api/stories/scoring/stats',
+      '/api/stories/scoring/openai/test',
+    ]);
+  });
+
+  it.each(lines)('%s', async (line) => {
+    const { url, ...init } = parseCurl(line, { TOKEN: world.apiKey, STORY_ID: await world.createStory('An old story') });
+    const response = await fetch(url.replace('http://localhost:3000', world.apiUrl), init);
+    expect({ ok: response.ok, body: await response.json() }).toMatchObject({ ok: true, body: { success: true, data: expect.any(Object) } });
   });
 });
 

@@ -17,7 +17,7 @@ import { freePort } from './port.ts';
 import { type PostgresServer, startPostgres } from './postgres.ts';
 import { startProcess, type TestProcess } from './process.ts';
 import { type RedisServer, startRedis } from './redis.ts';
-import { startProxy } from './tcp-proxy.ts';
+import { startProxy, type TcpProxy } from './tcp-proxy.ts';
 
 export const QUEUE = 'story-enhancement';
 
@@ -34,6 +34,8 @@ export interface WorldOptions {
   queue: 'redis' | 'postgres';
   /** Redis keeps its data over `kill` and `restart`. */
   appendOnly?: boolean;
+  /** Queues in a Postgres of their own, the tables behind a Supabase API on another. Default: one Postgres for both, known by `DATABASE_URL` alone. */
+  queueApart?: boolean;
   /** Added to each answer of the LLM server, in milliseconds. Default 0. */
   latencyMs?: number;
   /** For every process of this world. */
@@ -58,7 +60,12 @@ export interface World {
   readonly queueKind: 'redis' | 'postgres';
   /** Undefined where the queues live in Postgres. */
   readonly redis: RedisServer | undefined;
+  /** Where the tables are. */
   readonly postgres: PostgresServer;
+  /** Where the queues are: Redis or a Postgres. */
+  readonly queueServer: RedisServer | PostgresServer;
+  /** On the way to the Supabase API, where there is one. */
+  readonly supabase: TcpProxy;
   readonly llm: LlmServer;
   readonly db: Db;
   readonly sql: Sql;
@@ -110,11 +117,14 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     options.queue === 'redis' ? startRedis({ appendOnly: options.appendOnly ?? false }).then(later) : undefined,
     startLlm().then(later),
   ]);
-  if (!redis) await migrateQueueSchema(database.url);
+  const queuePostgres = options.queueApart ? later(await startPostgres()) : database;
+  if (!redis) await migrateQueueSchema(queuePostgres.url);
   llm.answerWith(JUDGEMENT);
+  const supabase = later(await startProxy(lite.port));
   const env = {
     ...baseEnvironment(),
-    ...placesOf(database, lite, redis),
+    ...(redis || options.queueApart ? supabaseAt(supabase, lite) : {}),
+    ...(redis ? { REDIS_URL: redis.url } : { QUEUE_BACKEND: 'postgres', DATABASE_URL: queuePostgres.url }),
     OPENAI_BASE_URL: await slowly(llm, options.latencyMs, later),
     ...options.env,
   };
@@ -136,6 +146,8 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     queueKind: options.queue,
     redis,
     postgres: database,
+    queueServer: redis ?? queuePostgres,
+    supabase,
     llm,
     db,
     sql,
@@ -230,15 +242,8 @@ export function baseEnvironment(): Record<string, string> {
   };
 }
 
-/** On Redis the tables are behind a Supabase API; queues in Postgres go with the tables in the same one. */
-function placesOf(database: PostgresServer, lite: LiteServer, redis: RedisServer | undefined): Record<string, string> {
-  if (!redis) return { QUEUE_BACKEND: 'postgres', DATABASE_URL: database.url };
-  return {
-    REDIS_URL: redis.url,
-    SUPABASE_URL: lite.url,
-    SUPABASE_SERVICE_ROLE_KEY: lite.serviceKey,
-    SUPABASE_PUBLISHABLE_KEY: lite.publishableKey,
-  };
+function supabaseAt(proxy: TcpProxy, { serviceKey, publishableKey }: LiteServer): Record<string, string> {
+  return { SUPABASE_URL: proxy.url('http'), SUPABASE_SERVICE_ROLE_KEY: serviceKey, SUPABASE_PUBLISHABLE_KEY: publishableKey };
 }
 
 async function slowly(llm: LlmServer, latencyMs = 0, later: <T extends { stop(): Promise<unknown> }>(part: T) => T): Promise<string> {

@@ -1,0 +1,60 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { declaredIn, namesOf } from '../lib/config/environment.ts';
+import { environment } from '../lib/config/variables/index.ts';
+
+const root = fileURLToPath(new URL('../', import.meta.url));
+const read = (file: string): string => readFileSync(join(root, file), 'utf8');
+const { scripts, dependencies, devDependencies }: Record<string, Record<string, string>> = JSON.parse(read('package.json'));
+const documents = [
+  'README.md',
+  'CONTRIBUTING.md',
+  'CHANGELOG.md',
+  'examples/app/README.md',
+  ...['adding-a-job', 'api', 'decisions', 'internals', 'migrating'].map((name) => `docs/${name}.md`),
+];
+
+/** Named in the documentation, but no variables of ours: what old workers read, or placeholders. */
+const FOREIGN = new Set(['NODE_ENV', 'QUEUE_NAMES', 'API_KEY', 'STORY_ID', 'REDIS_UR', 'TOKEN']);
+
+describe.each(documents)('%s', (file) => {
+  const text = read(file);
+
+  it('links to what is there', () => {
+    const links = [...text.matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)].map(([, path]) => join(dirname(file), path ?? ''));
+    expect(links.filter((path) => !existsSync(join(root, path)))).toEqual([]);
+  });
+
+  it('names commands that exist', () => {
+    const named = [...text.matchAll(/npm run ([\w:]+)/g)].map(([, name]) => name ?? '');
+    expect(named.filter((name) => !(name in (scripts ?? {})) && name !== 'typeorm:migrate')).toEqual([]);
+  });
+
+  it('names variables that exist', () => {
+    const known = new Set(declaredIn(environment).flatMap(namesOf));
+    const named = [...text.matchAll(/(?<![\w$/_])[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+(?!\w)/g)].map(([name]) => name);
+    expect(named.filter((name) => !known.has(name) && !FOREIGN.has(name))).toEqual([]);
+  });
+
+  it('names files that exist', () => {
+    const named = [...text.matchAll(/`((?:lib|api|workers|start|cli|demo|test|supabase|scripts|examples|docs)\/[\w./-]+)`/g)].map(
+      ([, path]) => path ?? '',
+    );
+    expect(named.filter((path) => !existsSync(join(root, path)))).toEqual([]);
+  });
+});
+
+it('docs/decisions.md has a reason for every package', () => {
+  const text = read('docs/decisions.md');
+  const packages = Object.keys({ ...dependencies, ...devDependencies }).filter((name) => !name.startsWith('@types/'));
+  const missing = packages.filter(
+    (name) => !text.includes(`\`${name}\``) && !(name.startsWith('@fastify/') && text.includes(`\`${name.slice('@fastify/'.length)}\``)),
+  );
+  expect(missing).toEqual([]);
+});
+
+it('README.md begins with the two commands', () => {
+  expect(read('README.md')).toMatch(/^# Hivepulse\n\n```bash\nnpm ci && npm run demo .*\nnpm ci && npm test .*\n```\n/);
+});
