@@ -63,7 +63,7 @@ function report(found: readonly Story[], titleWidth: number): KindReport {
       `${refinedScores.claims.length}`,
       `grade ${refinedScores.eli5Grade.toFixed(1)}`,
     ]),
-    notes: [providerNote(found), ...sampleNotes(found)],
+    notes: found.length > 0 ? [providerNote(found), ...sampleNotes(found)] : [],
     data: { stories: found },
   };
 }

@@ -7,6 +7,7 @@ import { InvalidInputError, messageOf, PermanentError, UnavailableError } from '
 import type { JobDefinition, QueueDefinition, QueueName } from '../jobs/define.ts';
 import { ENVELOPE_VERSION, type Envelope } from '../jobs/envelope.ts';
 import { findJob, jobs, queueNames } from '../jobs/index.ts';
+import { deadlineIn } from '../lifecycle.ts';
 import type { QueueBackend } from './backend.ts';
 import { toJobBackoff } from './backoff.ts';
 import { EnqueueError } from './errors.ts';
@@ -20,7 +21,7 @@ export interface EnqueueDeps {
   clock: Clock;
   /** Where kinds are looked up. Default: the catalogue. */
   find?: (queue: string, name: string) => JobDefinition | undefined;
-  /** Longest wait for a connection, and for the answer. Default 2,000 ms. */
+  /** Longest wait for a connection and the answer together. Default 2,000 ms. */
   timeoutMs?: number;
   /** The number of the run, for jobs that run again by hand. */
   run?: number;
@@ -88,6 +89,7 @@ export function createEnqueue(deps: EnqueueDeps): Enqueue {
     const [first] = batch;
     if (!first) return [];
     const queue = deps.backend.queue(first.queue);
+    const deadline = deadlineIn(timeoutMs);
     await deps.backend.ready(timeoutMs).catch((cause: unknown) => {
       throw new EnqueueError(
         'not_sent',
@@ -97,7 +99,7 @@ export function createEnqueue(deps: EnqueueDeps): Enqueue {
       );
     });
     try {
-      return await answerWithin(add(queue), timeoutMs);
+      return await answerWithin(add(queue), deadline.remainingMs());
     } catch (cause) {
       if (!(cause instanceof UnavailableError) && !deps.backend.isConnectionError(cause)) throw cause;
       throw new EnqueueError(
@@ -124,16 +126,11 @@ export function createEnqueue(deps: EnqueueDeps): Enqueue {
   return { one, many, check: (request) => void prepare(request, find, deps) };
 }
 
-async function answerWithin<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const expired = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new UnavailableError(`No answer from the queue within ${timeoutMs} ms`)), timeoutMs);
+function answerWithin<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new UnavailableError('No answer from the queue in time', { code: 'no_answer' })), timeoutMs);
+    work.then(resolve, reject).finally(() => clearTimeout(timer));
   });
-  try {
-    return await Promise.race([work, expired]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 function prepare(request: EnqueueRequest, find: NonNullable<EnqueueDeps['find']>, deps: EnqueueDeps): Prepared {

@@ -87,7 +87,7 @@ export function createRunner<Deps>(deps: RunnerDeps<Deps>): Runner {
       attempt = parse(job, active);
       return await unlessStopped(begin(attempt), active);
     } catch (error) {
-      return settle(job, attempt, active.runId, outcomeOfError(error, attemptsLeft(job)));
+      return settle(job, attempt, active, outcomeOfError(error, attemptsLeft(job)));
     }
   }
 
@@ -121,11 +121,10 @@ export function createRunner<Deps>(deps: RunnerDeps<Deps>): Runner {
   }
 
   /** Endings without a result are written down before BullMQ is told. */
-  async function settle(job: Job, attempt: Attempt<Deps> | undefined, runId: string, outcome: Outcome): Promise<Outcome> {
-    if (outcome.kind === 'failed')
-      await deps.failures.failed(job, outcome.error, { runId, processor: attempt?.processor, payload: attempt?.payload });
-    if (outcome.kind === 'cancelled')
-      await deps.failures.cancelled(job, outcome.reason, { runId, processor: attempt?.processor, payload: attempt?.payload });
+  async function settle(job: Job, attempt: Attempt<Deps> | undefined, active: ActiveRun, outcome: Outcome): Promise<Outcome> {
+    const trace = () => ({ runId: active.runId, processor: attempt?.processor, payload: attempt?.payload });
+    if (outcome.kind === 'failed') await deps.failures.failed(job, outcome.error, trace());
+    if (outcome.kind === 'cancelled') await deps.failures.cancelled(job, outcome.reason, trace());
     return outcome;
   }
 
@@ -135,7 +134,9 @@ export function createRunner<Deps>(deps: RunnerDeps<Deps>): Runner {
     return {
       job: { queue, name: job.name, id, attempt: job.attemptsMade + 1, maxAttempts: job.opts.attempts ?? 1 },
       meta,
-      runId: active.runId,
+      get runId() {
+        return active.runId;
+      },
       get ai() {
         ai ??= deps.ai.forJob({ queue, jobId: id, userId: meta.userId, signal: active.signal });
         return ai;

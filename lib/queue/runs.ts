@@ -3,8 +3,8 @@ import { type AbortKind, JobAbortedError } from '../errors.ts';
 
 /** One attempt under way in this process. */
 export interface ActiveRun {
+  /** Made, like the signal, when it is first asked for: a short job costs less than they do. */
   readonly runId: string;
-  /** Made when it is first asked for: most jobs are short, and a signal costs more than they do. */
   readonly signal: AbortSignal;
   /** Why the run was stopped, if it was. */
   readonly stopped: JobAbortedError | undefined;
@@ -31,17 +31,17 @@ interface Entry {
 }
 
 export function createActiveRuns(): ActiveRuns {
-  const entries = new Map<string, Entry>();
+  const entries = new Set<Entry>();
   let waiters: (() => void)[] = [];
 
   function open(queue: string, jobId: string, timeoutMs: number): ActiveRun {
-    const runId = randomUUID();
-    const { run, stop } = createRun(runId, () => {
+    const { run, stop } = createRun(() => {
       clearTimeout(timer);
-      entries.delete(runId);
+      entries.delete(entry);
       if (entries.size === 0) wake();
     });
-    entries.set(runId, { queue, jobId, stop });
+    const entry: Entry = { queue, jobId, stop };
+    entries.add(entry);
     const timer = setTimeout(() => stop(new JobAbortedError('timeout', `Timed out after ${timeoutMs} ms`)), timeoutMs);
     return run;
   }
@@ -53,7 +53,7 @@ export function createActiveRuns(): ActiveRuns {
   }
 
   function abort(queue: string, jobId: string, kind: AbortKind, message: string): boolean {
-    const matching = [...entries.values()].filter((entry) => entry.queue === queue && entry.jobId === jobId);
+    const matching = [...entries].filter((entry) => entry.queue === queue && entry.jobId === jobId);
     for (const { stop } of matching) stop(new JobAbortedError(kind, message));
     return matching.length > 0;
   }
@@ -62,9 +62,9 @@ export function createActiveRuns(): ActiveRuns {
     open,
     abort,
     abortAll: (kind, message) => {
-      for (const { stop } of entries.values()) stop(new JobAbortedError(kind, message));
+      for (const { stop } of entries) stop(new JobAbortedError(kind, message));
     },
-    list: () => [...entries.values()].map(({ queue, jobId }) => ({ queue, jobId })),
+    list: () => [...entries].map(({ queue, jobId }) => ({ queue, jobId })),
     get size() {
       return entries.size;
     },
@@ -72,12 +72,16 @@ export function createActiveRuns(): ActiveRuns {
   };
 }
 
-function createRun(runId: string, close: () => void): { run: ActiveRun; stop: (reason: JobAbortedError) => void } {
+function createRun(close: () => void): { run: ActiveRun; stop: (reason: JobAbortedError) => void } {
+  let runId: string | undefined;
   let controller: AbortController | undefined;
   let stopped: JobAbortedError | undefined;
   let callback: ((reason: JobAbortedError) => void) | undefined;
   const run: ActiveRun = {
-    runId,
+    get runId() {
+      runId ??= randomUUID();
+      return runId;
+    },
     get signal() {
       controller ??= new AbortController();
       if (stopped && !controller.signal.aborted) controller.abort(stopped);

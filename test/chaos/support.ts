@@ -31,6 +31,15 @@ export async function soon<T>(promise: Promise<T>, what: string, processes: read
   return Promise.race([promise, expired]).finally(() => clearTimeout(timer));
 }
 
+/** `work`, or at once an error with its last words when one of `processes` ends by itself: an outage of others is no reason to die. */
+export function unlessEnded<T>(processes: readonly TestProcess[], work: Promise<T>): Promise<T> {
+  const deaths = processes.map(async ({ exit, lines, errorLines }) => {
+    const { code, signal } = await exit;
+    throw new Error(`A process ended by itself (${signal ?? code}):\n${[...lines.slice(-3), ...errorLines.slice(-15)].join('\n')}`);
+  });
+  return Promise.race([work, ...deaths]);
+}
+
 export interface Load {
   stories: Story[];
   jobIds: string[];

@@ -3,7 +3,7 @@ export function parseCurl(line: string, values: Readonly<Record<string, string>>
   const words = shellWords(line.replace(/\\\n\s*/g, ' '), values);
   const headers = new Headers();
   let [method, url, body]: [string | undefined, string, string | undefined] = [undefined, '', undefined];
-  const rest = words.values().drop(1);
+  const rest = words.slice(1).values();
   const next = (): string => rest.next().value ?? '';
   for (const word of rest) {
     if (word === '-X') method = next();
