@@ -3,7 +3,7 @@ import type { Job } from 'bullmq';
 import type { Ai, AiCaller } from '../ai/contract.ts';
 import type { Clock } from '../clock.ts';
 import { runWithContext } from '../context.ts';
-import { InvalidInputError, JobAbortedError, messageOf, PermanentError } from '../errors.ts';
+import { InvalidInputError, messageOf, PermanentError } from '../errors.ts';
 import type { JobDefinition, QueueName } from '../jobs/define.ts';
 import { type Envelope, envelope, type JobMeta } from '../jobs/envelope.ts';
 import { findJob } from '../jobs/index.ts';

@@ -64,7 +64,7 @@ describe('the curl lines of docs/migrating.md', () => {
     ]);
   });
 
-  it.each(lines)('%s', async (line) => {
+  it.each(lines.map((line) => [line.split('\n', 1)[0], line] as const))('work: %s', async (_, line) => {
     const { url, ...init } = parseCurl(line, { TOKEN: world.apiKey, STORY_ID: await world.createStory('An old story') });
     const response = await fetch(url.replace('http://localhost:3000', world.apiUrl), init);
     expect({ ok: response.ok, body: await response.json() }).toMatchObject({ ok: true, body: { success: true, data: expect.any(Object) } });

@@ -28,10 +28,20 @@ async function buildAndUnlock(): Promise<void> {
   try {
     if (isBuilt()) return;
     const built = sourcesHash();
-    await promisify(execFile)(process.execPath, ['scripts/build.ts'], { cwd: root, timeout: BUILD_WITHIN_MS });
+    await build();
     writeFileSync(STAMP, built);
   } finally {
     rmSync(LOCK, { force: true });
+  }
+}
+
+async function build(): Promise<void> {
+  try {
+    await promisify(execFile)(process.execPath, ['scripts/build.ts'], { cwd: root, timeout: BUILD_WITHIN_MS });
+  } catch (error) {
+    // The compiler says what is wrong on standard output, which the error's message leaves out.
+    const said = error instanceof Error && 'stdout' in error ? String(error.stdout) : '';
+    throw new Error(`npm run build failed:\n${said}`, { cause: error });
   }
 }
 
