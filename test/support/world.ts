@@ -87,13 +87,17 @@ export interface World {
   story(id: string): Promise<Story>;
   /** How often a result was committed to each story, by the database's own account. */
   writes(): Promise<Map<string, number>>;
+  /** How often anybody tried to commit a result, whether it was let or not. */
+  recordCalls(): Promise<number>;
+  /** A way of its own to the tables (and, where they are beside them, to the queues), and the environment of a process that takes it. */
+  detour(): Promise<{ proxy: TcpProxy; env: Readonly<Record<string, string>> }>;
   /** Whatever any process has printed that nobody may see: keys, and the text of stories. */
   leaks(): string[];
   stop(): Promise<void>;
 }
 
 const SECRET = randomBytes(8).toString('hex');
-export const API_KEY = `hp_api_${SECRET}`;
+const API_KEY = `hp_api_${SECRET}`;
 const OPENAI_KEY = `sk-openai-${SECRET}`;
 /** Stands in the body of every story. */
 export const STORY_MARK = `body-of-a-story-${SECRET}`;
@@ -111,7 +115,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     ends.push(part.stop);
     return part;
   };
-  const database = later(await startPostgres());
+  const database = later(await startPostgres({ settings: { track_functions: 'pl' } }));
   const [lite, redis, llm] = await Promise.all([
     startLiteServer(database.url).then(later),
     options.queue === 'redis' ? startRedis({ appendOnly: options.appendOnly ?? false }).then(later) : undefined,
@@ -121,7 +125,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   if (!redis) await migrateQueueSchema(queuePostgres.url);
   llm.answerWith(JUDGEMENT);
   const supabase = later(await startProxy(lite.port));
-  const env = {
+  const env: Readonly<Record<string, string>> = {
     ...baseEnvironment(),
     ...(redis || options.queueApart ? supabaseAt(supabase, lite) : {}),
     ...(redis ? { REDIS_URL: redis.url } : { QUEUE_BACKEND: 'postgres', DATABASE_URL: queuePostgres.url }),
@@ -189,6 +193,15 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     writes: async () => {
       const rows = await sql<{ story: string; count: number }[]>`select story, count(*)::int as count from test_writes group by story`;
       return new Map(rows.map(({ story, count }) => [story, count]));
+    },
+    recordCalls: async () => {
+      const rows = await sql<{ calls: number }[]>`select calls::int from pg_stat_user_functions where funcname = 'record_story_scores'`;
+      return rows[0]?.calls ?? 0;
+    },
+    detour: async () => {
+      const [name, url] = env.SUPABASE_URL ? (['SUPABASE_URL', lite.url] as const) : (['DATABASE_URL', database.url] as const);
+      const proxy = later(await startProxy(Number(new URL(url).port)));
+      return { proxy, env: { [name]: url.replace(/:\d+/, `:${proxy.port}`) } };
     },
     leaks: () => leaksIn(processes),
     stop: async () => {
