@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { Queue, type QueueOptions, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
 import { createRedisBackend } from '../lib/queue/backend/redis.ts';
@@ -46,13 +47,16 @@ async function withSides(run: (sides: Sides) => Promise<Figure[]>): Promise<Figu
 type Kind = 'row' | 'probe';
 const request = (kind: Kind, key: string) => ({ queue: QUEUE, name: kind, payload: { key } });
 const requests = (kind: Kind, count: number) => Array.from({ length: count }, (_, index) => request(kind, `job-${index}`));
-/** What a bare user would send: the same payload, attempts, backoff and retention; for "while unfinished" the same deduplication. */
+/** What a bare user would send at least: the payload, attempts, backoff and retention. */
 const options = { attempts: 3, removeOnComplete: 100, removeOnFail: 100, backoff: { type: 'exponential', delay: 5 } };
-const bareJob = (kind: Kind, key: string) => ({
-  name: kind,
-  data: { key },
-  opts: kind === 'row' ? options : { ...options, deduplication: { id: `probe-${key}` } },
-});
+
+/** For `probe`, what we send: the envelope with its correlation id, an id of its own, and the deduplication key that "while unfinished" needs. */
+function bareJob(kind: Kind, key: string) {
+  if (kind === 'row') return { name: kind, data: { key }, opts: options };
+  const meta = { correlationId: randomUUID(), enqueuedAt: new Date().toISOString() };
+  const opts = { ...options, jobId: `probe-${key}-${randomUUID()}`, deduplication: { id: `probe-${key}` } };
+  return { name: kind, data: { v: 1, payload: { key }, meta }, opts };
+}
 const bareJobs = (kind: Kind, count: number) => Array.from({ length: count }, (_, index) => bareJob(kind, `job-${index}`));
 
 async function perSecond(count: number, work: () => Promise<unknown>): Promise<number> {
@@ -185,7 +189,7 @@ function compare(name: keyof typeof measures): Bench['run'] {
   return () =>
     withSides(async (sides) => [
       await against(sides, 'row', name, BARE),
-      await against(sides, 'probe', `${name}.once`, `${BARE} with deduplication`),
+      await against(sides, 'probe', `${name}.same_data`, `${BARE} sending the same data, ids and deduplication`),
     ]);
 }
 
