@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openEmbeddedQueue } from '../lib/queue/backend/embedded.ts';
 import { createPostgresBackend } from '../lib/queue/backend/postgres.ts';
+import { freePort } from '../test/support/port.ts';
 import { startProcess } from '../test/support/process.ts';
 import { createService, QUEUE, startWorker } from '../test/support/queue-world.ts';
 import { type Bench, type Figure, figure, inPairs, median } from './report.ts';
@@ -63,7 +64,7 @@ async function start(): Promise<Figure[]> {
     const dir = await mkdtemp(join(tmpdir(), 'hivepulse-bench-'));
     for (const list of [times, reopened]) {
       const begin = performance.now();
-      const child = startProcess('start/main.ts', { env: { HIVEPULSE_DATA_DIR: dir, PORT: '0', LOG_LEVEL: 'warn' } });
+      const child = startProcess('start/main.ts', { env: { HIVEPULSE_DATA_DIR: dir, PORT: String(await freePort()), LOG_LEVEL: 'warn' } });
       await child.line((line) => line.includes('Hivepulse is up'), 60_000);
       list.push(performance.now() - begin);
       memory.push(await residentMb(child.pid));

@@ -72,36 +72,6 @@ export function describeWorkers(queue: 'redis' | 'postgres'): void {
       expect([...(await deadLetters(jobId))]).toEqual([]);
     });
 
-    it('whose result reaches the database after that of another changes nothing', async () => {
-      const { proxy, env } = await world.detour();
-      const slow = await startWorker(env);
-      const story = await world.createStory();
-      const stored = proxy.seen('ai_cache');
-      const held = world.llm.hold();
-      const jobId = await world.enhance(story);
-      await soon(held.arrived, 'the first request', workers);
-      // What it pays for is booked and kept; from then on the network holds its words back.
-      const reads = proxy.seen('ai_cache');
-      held.release();
-      await soon(Promise.all([stored, reads]), 'the answer kept', workers);
-      proxy.pause('requests');
-      await soon(proxy.seen('record_story_scores'), 'the result', workers);
-      slow.kill('SIGSTOP');
-      await startWorker();
-      expect(await world.ended(jobId)).toMatchObject({ state: 'completed', attemptsMade: 1 });
-      const before = await world.story(story.id);
-      const calls = await eventually(world.recordCalls);
-      proxy.resume();
-      await eventually(async () => (await world.recordCalls()) > calls);
-      expect(await world.story(story.id)).toEqual(before);
-      expect((await world.writes()).get(story.id)).toBe(1);
-
-      slow.kill('SIGCONT');
-      await slow.entry((entry) => entry.message === 'job taken over by another run' && entry.jobId === jobId);
-      expect(await world.story(story.id)).toEqual(before);
-      expect([...(await deadLetters(jobId))]).toEqual([]);
-    });
-
     it('that is frozen past its lock and woken while another is at it changes nothing, and the other finishes', async () => {
       const frozen = await startWorker();
       const story = await world.createStory();

@@ -21,6 +21,8 @@ export async function startLiteServer(databaseUrl: string): Promise<LiteServer> 
   const server = createServer((request, response) => {
     relay(fetch, request, response).catch((error: unknown) => response.destroy(error instanceof Error ? error : undefined));
   });
+  // As gateways do; Node by itself hangs up on a quiet client after 5 s.
+  server.keepAliveTimeout = 60_000;
   const port = await listen(server);
   let stopping: Promise<void> | undefined;
   const end = async () => {

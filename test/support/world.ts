@@ -89,8 +89,6 @@ export interface World {
   writes(): Promise<Map<string, number>>;
   /** How often anybody tried to commit a result, whether it was let or not. */
   recordCalls(): Promise<number>;
-  /** A way of its own to the tables (and, where they are beside them, to the queues), and the environment of a process that takes it. */
-  detour(): Promise<{ proxy: TcpProxy; env: Readonly<Record<string, string>> }>;
   /** Whatever any process has printed that nobody may see: keys, and the text of stories. */
   leaks(): string[];
   stop(): Promise<void>;
@@ -197,11 +195,6 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     recordCalls: async () => {
       const rows = await sql<{ calls: number }[]>`select calls::int from pg_stat_user_functions where funcname = 'record_story_scores'`;
       return rows[0]?.calls ?? 0;
-    },
-    detour: async () => {
-      const [name, url] = env.SUPABASE_URL ? (['SUPABASE_URL', lite.url] as const) : (['DATABASE_URL', database.url] as const);
-      const proxy = later(await startProxy(Number(new URL(url).port)));
-      return { proxy, env: { [name]: url.replace(/:\d+/, `:${proxy.port}`) } };
     },
     leaks: () => leaksIn(processes),
     stop: async () => {
