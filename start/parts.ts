@@ -90,8 +90,9 @@ export async function createWorkerServices(core: Core): Promise<Service[]> {
     stalledIntervalMs: config.worker.stalledIntervalMs,
   });
   return [
-    workers,
+    // Before the workers, so that it stops after them: jobs can be cancelled while a shutdown waits for them.
     createCancelWatch({ store: backend.store, runs, log }),
+    workers,
     createReconciler({ backend, queues, sink: db.failedJobs, failures, intervalMs: config.worker.sweepIntervalMs, log }),
     createStatusReport({ queues, stats: queue.stats, isRunning: workers.isRunning, log }),
     ...(config.worker.port > 0 ? [createWorkerHttp(core, { port: config.worker.port, isRunning: workers.isRunning })] : []),

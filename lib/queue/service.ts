@@ -3,6 +3,7 @@ import type { Clock } from '../clock.ts';
 import { NotFoundError, UnavailableError } from '../errors.ts';
 import type { JobDefinition, QueueName } from '../jobs/define.ts';
 import { queueNames } from '../jobs/index.ts';
+import { deadlineIn, within } from '../lifecycle.ts';
 import type { QueueBackend } from './backend.ts';
 import { type CancelDeps, createCancel } from './cancel.ts';
 import { createEnqueue, type Enqueue, type QueueSettings } from './enqueue.ts';
@@ -113,12 +114,14 @@ async function count(backend: QueueBackend, name: QueueName): Promise<QueueCount
 }
 
 async function ping(backend: QueueBackend, timeoutMs: number): Promise<void> {
+  const deadline = deadlineIn(timeoutMs);
   await backend.ready(timeoutMs);
-  let timer: NodeJS.Timeout | undefined;
-  const expired = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new UnavailableError(`No answer from the queue within ${timeoutMs} ms`)), timeoutMs);
-  });
-  await Promise.race([backend.ping(), expired]).finally(() => clearTimeout(timer));
+  const answered = await within(
+    backend.ping().then(() => true),
+    deadline,
+    false,
+  );
+  if (!answered) throw new UnavailableError(`No answer from the queue within ${timeoutMs} ms`);
 }
 
 const FINAL: readonly JobState[] = ['completed', 'failed', 'cancelled'];
