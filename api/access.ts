@@ -126,6 +126,15 @@ function forbidden(): HttpError {
   return new HttpError(403, 'forbidden', 'This is for services: call it with an API key.');
 }
 
+/** Whose things a request is about. Throws 400 for a service that names nobody. */
+export function userIdOf({ userId }: RowCaller): string {
+  if (userId !== undefined) return userId;
+  const message = 'must name the user whose credits these are';
+  throw new HttpError(400, 'invalid_input', `Invalid input: headers.x-user-id: ${message}. A service sends the header X-User-Id: <uuid>.`, {
+    issues: [{ path: 'headers.x-user-id', message }],
+  });
+}
+
 /** The user or service behind a request to a `caller`, `stream` or `service` route. */
 export function rowCallerOf(request: FastifyRequest): RowCaller {
   const { caller } = request;

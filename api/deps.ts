@@ -67,8 +67,16 @@ export interface ApiDeps {
     /** The newest heartbeat of any worker, in milliseconds since the epoch. */
     lastPoll(): Promise<number | undefined>;
   };
-  /** Puts a dead letter back on its queue. The caller has been checked to own it. */
-  replay(deadLetterId: string): Promise<{ jobId: string; deduplicated: boolean }>;
+  /** Moves what stands in the outbox to its queues; implemented by `lib/relay/relay.ts`. */
+  relay: {
+    /** Soon, without waiting for it. */
+    poke(): void;
+    /**
+     * These entries now, as far as the queue can be reached (2 s at most): which job each became. What is missing in the answer stays in the
+     * outbox and is moved later. Never rejects.
+     */
+    deliver(outboxIds: readonly number[]): Promise<Map<number, { jobId: string; deduplicated: boolean }>>;
+  };
   log: Logger;
   clock: Clock;
   options: ApiOptions;

@@ -1,6 +1,14 @@
 import type { FastifyError } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
-import { HivepulseError, InvalidInputError, NotFoundError, PermanentError, RateLimitedError, UnavailableError } from '../lib/errors.ts';
+import {
+  HivepulseError,
+  InsufficientCreditsError,
+  InvalidInputError,
+  NotFoundError,
+  PermanentError,
+  RateLimitedError,
+  UnavailableError,
+} from '../lib/errors.ts';
 
 /** A failure that a route decided on: its status and what the caller can do about it. */
 export class HttpError extends HivepulseError {
@@ -56,6 +64,7 @@ function fromHivepulse(error: HivepulseError): ErrorAnswer {
 function hivepulseStatus(error: HivepulseError): number {
   if (error instanceof HttpError) return error.status;
   if (error instanceof InvalidInputError) return 400;
+  if (error instanceof InsufficientCreditsError) return 402;
   if (error instanceof NotFoundError) return 404;
   if (error instanceof RateLimitedError) return 429;
   if (error instanceof UnavailableError || isEnqueueError(error)) return 503;
@@ -63,10 +72,10 @@ function hivepulseStatus(error: HivepulseError): number {
   return error.retryable ? 503 : 422;
 }
 
-const permanentStatus: Readonly<Record<string, number>> = { unknown_job: 404, not_there_yet: 501 };
+const permanentStatus: Readonly<Record<string, number>> = { unknown_job: 404, idempotency_key_reused: 409, not_there_yet: 501 };
 
 /** Known by its name: the API takes types alone from `lib/queue`, so that it can stand without it. */
-export function isEnqueueError(error: unknown): error is HivepulseError & { outcome: 'not_sent' | 'unknown'; idempotencyKey: string } {
+function isEnqueueError(error: unknown): error is HivepulseError & { outcome: 'not_sent' | 'unknown'; idempotencyKey: string } {
   return error instanceof HivepulseError && error.name === 'EnqueueError';
 }
 

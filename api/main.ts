@@ -3,7 +3,7 @@ import { loadConfig } from '../lib/config.ts';
 import { checkGround } from '../start/check.ts';
 import { openConnections } from '../start/connections.ts';
 import { createHttpService } from '../start/http.ts';
-import { createCore } from '../start/parts.ts';
+import { createCore, createRelayServices } from '../start/parts.ts';
 import { announce, openLog, runProcess, serve } from '../start/process.ts';
 
 await runProcess(async () => {
@@ -12,7 +12,8 @@ await runProcess(async () => {
   announce(config, log);
   const connections = await openConnections(config, log);
   await checkGround(connections, log);
-  const http = await createHttpService(createCore(config, connections, log));
-  await serve([connections.service, http], { config, log });
+  const core = createCore(config, connections, log);
+  const http = await createHttpService(core);
+  await serve([connections.service, ...createRelayServices(core), http], { config, log });
   log.info({ url: http.url }, 'api listening');
 });

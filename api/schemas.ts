@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { queueNames } from '../lib/jobs/index.ts';
+import { jobs, queueNames } from '../lib/jobs/index.ts';
 
 const errorBody = z
   .object({
@@ -29,6 +29,9 @@ export const pageQuery = z.object({
   limit: z.coerce.number().int().min(1).max(100).default(20),
   cursor: z.string().min(1).max(500).optional().describe('`nextCursor` of the page before'),
 });
+
+export const idempotencyKey = z.string().min(1).max(200);
+export const idempotencyHeader = z.object({ 'idempotency-key': idempotencyKey.optional() });
 
 export const queueName = z
   .string()
@@ -72,6 +75,10 @@ const claim = z.object({ claim: z.string(), verdict: z.string(), quote: z.string
 const reason = z.object({ score: z.enum(['hype', 'ethics']), rule: z.string(), evidence: z.string(), effect: z.number() });
 
 export const scoringStatus = z.enum(['local', 'queued', 'processing', 'refined', 'failed', 'cancelled']);
+
+const reviewTypes = jobs.filter((job) => job.queue === 'review-ai').map((job) => job.name);
+export const reviewType = z.enum(reviewTypes, `must be one of ${reviewTypes.join(', ')}`);
+export const reviewStatus = z.enum(['pending', 'processing', 'completed', 'failed', 'cancelled']);
 
 export const storySummary = z.object({
   id: z.string(),

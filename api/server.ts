@@ -11,10 +11,14 @@ import { document } from './plugins/docs.ts';
 import { answerFailures, answerUnparsable, createSendFailure } from './plugins/failures.ts';
 import { secure } from './plugins/security.ts';
 import { closePromptly } from './plugins/shutdown.ts';
+import { creditRoutes } from './routes/credits.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { healthRoutes } from './routes/health.ts';
 import { jobEventRoutes } from './routes/job-events.ts';
+import { newReviewJobRoute } from './routes/new-review-job.ts';
 import { queueRoutes } from './routes/queue.ts';
+import { replayRoutes } from './routes/replays.ts';
+import { reviewJobRoutes } from './routes/review-jobs.ts';
 import { startRoute } from './routes/start.ts';
 import { storyRoutes } from './routes/stories.ts';
 import { storyScoringRoutes } from './routes/story-scoring.ts';
@@ -78,7 +82,11 @@ function addRoutes(app: App, deps: ApiDeps, tokens: ReturnType<typeof createEven
   healthRoutes(app, deps);
   storyRoutes(app, deps, visible);
   storyScoringRoutes(app, deps, visible);
+  newReviewJobRoute(app, deps, visible);
+  reviewJobRoutes(app, deps, visible);
+  creditRoutes(app, deps, visible);
   queueRoutes(app, deps, visible);
   jobEventRoutes(app, { queue: deps.queue, log: deps.log, visible, streams: createStreams(app, events), tokens, recheckMs: events.recheckMs });
-  deadLetterRoutes(app, deps, visible);
+  deadLetterRoutes(app, visible);
+  replayRoutes(app, deps, visible);
 }

@@ -1,17 +1,21 @@
-import type { Db, FailedJob, Story } from '../lib/db/types.ts';
+import type { Db, FailedJob, ReviewJob, Story } from '../lib/db/types.ts';
 import { NotFoundError } from '../lib/errors.ts';
 import type { QueueName } from '../lib/jobs/define.ts';
-import { isQueueName, queueNames } from '../lib/jobs/index.ts';
+import { isQueueName, queueNames, rowTableOf } from '../lib/jobs/index.ts';
 import type { JobView, QueueService } from '../lib/queue/types.ts';
 import type { RowCaller } from './auth.ts';
 import { HttpError } from './errors.ts';
 
 /** What one caller may see. Whatever is somebody else's answers like what does not exist. */
 export interface Visible {
+  /** The tables as the caller sees them: a user's under row-level security, with the user's own JWT. */
+  rows(caller: RowCaller): ReturnType<Db['forUser']>;
   /** Throws `NotFoundError`. */
   story(caller: RowCaller, id: string): Promise<Story>;
   /** Takes a job's id, or the name that "asking twice" goes by (`story-enhancement-<storyId>`), which means its latest run. Throws `NotFoundError`. */
   job(caller: RowCaller, queue: QueueName, id: string): Promise<JobView>;
+  /** Throws `NotFoundError`. */
+  reviewJob(caller: RowCaller, id: string): Promise<ReviewJob>;
   /** Throws `NotFoundError`. */
   deadLetter(caller: RowCaller, id: string): Promise<FailedJob>;
 }
@@ -26,7 +30,8 @@ export function createVisible({ db, queue: queues }: { db: Db; queue: QueueServi
   }
 
   async function job(caller: RowCaller, queue: QueueName, id: string): Promise<JobView> {
-    const found = (await queues.getJob(queue, id)) ?? (await latestRun(queue, id));
+    // A job with a row has no other name than the row's id.
+    const found = (await queues.getJob(queue, id)) ?? (rowTableOf(queue) ? undefined : await latestRun(queue, id));
     if (!found || !mayBe(caller, found.userId)) throw new NotFoundError('Job', id);
     return found;
   }
@@ -39,13 +44,19 @@ export function createVisible({ db, queue: queues }: { db: Db; queue: QueueServi
     return last ? queues.getJob(queue, last) : undefined;
   }
 
+  async function reviewJob(caller: RowCaller, id: string): Promise<ReviewJob> {
+    const found = await rows(caller).reviewJobs.get(id);
+    if (!found || !mayBe(caller, found.userId)) throw new NotFoundError('Job', id);
+    return found;
+  }
+
   async function deadLetter(caller: RowCaller, id: string): Promise<FailedJob> {
     const found = await rows(caller).failedJobs.get(id);
     if (!found || !mayBe(caller, found.userId)) throw new NotFoundError('Dead letter', id);
     return found;
   }
 
-  return { story, job, deadLetter };
+  return { rows, story, job, reviewJob, deadLetter };
 }
 
 /** A service that names no user may see all; everybody else their own. */

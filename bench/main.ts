@@ -1,9 +1,12 @@
 import { embeddedBenches } from './embedded.ts';
+import { fairnessBenches } from './fairness.ts';
 import { importBenches } from './imports.ts';
 import { queueBenches } from './queue.ts';
+import { relayBenches } from './relay.ts';
 import type { Bench, Figure } from './report.ts';
+import { sentimentBenches } from './sentiment.ts';
 
-const benches: Bench[] = [...queueBenches, ...embeddedBenches, ...importBenches];
+const benches: Bench[] = [...queueBenches, ...fairnessBenches, ...embeddedBenches, ...importBenches, ...relayBenches, ...sentimentBenches];
 
 /** `npm run bench [-- NAME…] [--json]`: a name stands for all benchmarks that begin with it. */
 async function main(args: readonly string[]): Promise<void> {

@@ -5,11 +5,15 @@ import type { Progress } from '../lib/queue/processor.ts';
 import { serverSentEvents } from '../lib/server-sent-events.ts';
 import type { Ending, JobRef } from './kind.ts';
 
-/** What the demo does, any app can do: it speaks to Hivepulse over HTTP alone. */
+/** What the demo does, any app can do: it speaks to Hivepulse over HTTP. */
 export interface DemoApi {
   /** The answer's `data`, parsed. */
   get<T>(path: string, data: z.ZodType<T>): Promise<T>;
   post<T>(path: string, body: unknown, data: z.ZodType<T>): Promise<T>;
+  /** A call that is meant to be refused; throws when it is not. */
+  refused(path: string, body: unknown): Promise<{ status: number; code: string; message: string }>;
+  /** The same API for the things of one user. */
+  actingFor(userId: string): DemoApi;
   /** Follows the job's event stream; resolves to how it ended. */
   follow(job: JobRef, onProgress: (progress: Progress) => void): Promise<Ending>;
 }
@@ -25,16 +29,28 @@ const ANSWER_WITHIN_MS = 30 * SECOND;
 /** A job may retry, and wait for a provider's limit. */
 const END_WITHIN_MS = 10 * MINUTE;
 
-const failure = z.object({ error: z.object({ message: z.string() }) });
+const failure = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
 const progressed = z.object({ progress: z.number(), total: z.number(), current_step: z.string() });
 const ended = z.object({ error: z.string().optional() });
 
 export function createDemoApi({ url, apiKey, streams = 16 }: DemoApiOptions): DemoApi {
-  const inTurn = createTurns(streams);
+  return apiFor({ url, headers: { authorization: `Bearer ${apiKey}` }, inTurn: createTurns(streams) });
+}
+
+interface Caller {
+  url: string;
+  headers: Readonly<Record<string, string>>;
+  inTurn: ReturnType<typeof createTurns>;
+}
+
+function apiFor({ url, headers, inTurn }: Caller): DemoApi {
+  function request(path: string, init: RequestInit, withinMs: number): Promise<Response> {
+    const sent = { ...headers, ...(init.body ? { 'content-type': 'application/json' } : {}) };
+    return fetch(new URL(path, url), { ...init, headers: sent, signal: AbortSignal.timeout(withinMs) });
+  }
 
   async function send(path: string, init: RequestInit, withinMs: number): Promise<Response> {
-    const headers = { authorization: `Bearer ${apiKey}`, ...(init.body ? { 'content-type': 'application/json' } : {}) };
-    const response = await fetch(new URL(path, url), { ...init, headers, signal: AbortSignal.timeout(withinMs) });
+    const response = await request(path, init, withinMs);
     if (response.ok) return response;
     const said = failure.safeParse(await response.json().catch(() => undefined));
     const why = said.success ? said.data.error.message : 'no reason given';
@@ -44,6 +60,12 @@ export function createDemoApi({ url, apiKey, streams = 16 }: DemoApiOptions): De
   async function call<T>(path: string, init: RequestInit, data: z.ZodType<T>): Promise<T> {
     const response = await send(path, init, ANSWER_WITHIN_MS);
     return z.object({ data }).parse(await response.json()).data;
+  }
+
+  async function refused(path: string, body: unknown): Promise<{ status: number; code: string; message: string }> {
+    const response = await request(path, { method: 'POST', body: JSON.stringify(body) }, ANSWER_WITHIN_MS);
+    if (response.ok) throw new UnavailableError(`POST ${path} was meant to be refused`);
+    return { status: response.status, ...failure.parse(await response.json()).error };
   }
 
   async function follow({ queue, jobId }: JobRef, onProgress: (progress: Progress) => void): Promise<Ending> {
@@ -62,6 +84,8 @@ export function createDemoApi({ url, apiKey, streams = 16 }: DemoApiOptions): De
   return {
     get: (path, data) => call(path, {}, data),
     post: (path, body, data) => call(path, { method: 'POST', body: JSON.stringify(body) }, data),
+    refused,
+    actingFor: (userId) => apiFor({ url, headers: { ...headers, 'x-user-id': userId }, inTurn }),
     follow: (job, onProgress) => inTurn(() => follow(job, onProgress)),
   };
 }

@@ -1,5 +1,7 @@
+import type { EmbeddedSql } from '../lib/db/embedded.ts';
 import type { QueueName } from '../lib/jobs/define.ts';
 import type { DemoApi } from './api.ts';
+import type { Customer } from './customer.ts';
 
 /** A job on its way. */
 export interface JobRef {
@@ -14,8 +16,8 @@ export type Ending = { state: 'completed' } | { state: 'failed' | 'cancelled' | 
 /** A job that has ended. */
 export type EndedJob = JobRef & { ending: Ending };
 
-/** What is shown of a kind after its jobs have ended. */
-export interface KindReport {
+/** A part of the results. */
+export interface Section {
   /** Stands above the table: what it shows and how to read it. */
   caption: string;
   head: string[];
@@ -26,14 +28,24 @@ export interface KindReport {
   data: Record<string, unknown>;
 }
 
-/** A job kind that the demo shows: sample data in through the API, results out through the API. */
+/** What any app beside Hivepulse has. */
+export interface DemoTools {
+  /** As a service that acts for nobody. */
+  api: DemoApi;
+  /** Who pays for the review jobs. */
+  customer: Customer;
+  /** The database: for what an app asks for in a transaction of its own. */
+  sql: EmbeddedSql;
+}
+
+/** A job kind that the demo shows: sample data in, results out. */
 export interface DemoKind {
   /** For programs, in camel case. */
   name: string;
   /** Stands beside the progress bar. */
   label: string;
-  /** Reads the sample data; each function returned asks the API for one job. */
-  prepare(): Promise<((api: DemoApi) => Promise<JobRef>)[]>;
-  /** `titleWidth`: characters that the first column may take. */
-  report(api: DemoApi, completed: readonly EndedJob[], titleWidth: number): Promise<KindReport>;
+  /** Reads the sample data; each function returned asks for one job. */
+  prepare(): Promise<((tools: DemoTools) => Promise<JobRef>)[]>;
+  /** Of the jobs that completed. `width`: characters that a line of the table may have. */
+  report(tools: DemoTools, completed: readonly EndedJob[], width: number): Promise<Section>;
 }

@@ -1,21 +1,24 @@
 /** `npm run demo`: everything embedded in a fresh temporary folder, every job kind once on sample data, the results, exit 0; 1 when a job failed. */
 import '../lib/config/env-files.ts';
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { format, parseArgs } from 'node:util';
 import { SECOND } from '../lib/clock.ts';
 import { type Config, loadConfig } from '../lib/config.ts';
+import type { EmbeddedSql } from '../lib/db/embedded.ts';
 import { queueNames } from '../lib/jobs/index.ts';
 import { deadlineIn, type Service, startAll, stopAll } from '../lib/lifecycle.ts';
 import { createLogger, type Logger } from '../lib/log.ts';
 import { checkGround } from '../start/check.ts';
-import { openConnections } from '../start/connections.ts';
+import { openEmbeddedPair } from '../start/connections.ts';
 import { createHttpService } from '../start/http.ts';
 import { keepApiKey } from '../start/keys.ts';
-import { createCore, createWorkerServices } from '../start/parts.ts';
+import { createCore, createRelayServices, createWorkerServices } from '../start/parts.ts';
 import { runProcess } from '../start/process.ts';
-import { createDemoApi } from './api.ts';
+import { createDemoApi, type DemoApi } from './api.ts';
+import { createCustomer, reportCredits } from './customer.ts';
 import { kinds } from './kinds/index.ts';
 import { createBars, createLines, type ProgressDisplay } from './progress.ts';
 import { hasSucceeded, renderReport, toJson } from './report.ts';
@@ -23,8 +26,6 @@ import { runKinds } from './run.ts';
 import { seconds } from './text.ts';
 
 const STOP_WITHIN_MS = 10 * SECOND;
-/** Characters that a table needs beside its first column. */
-const OTHER_COLUMNS = 52;
 
 await runProcess(async () => {
   const { json } = parseArgs({ options: { json: { type: 'boolean', default: false } } }).values;
@@ -32,19 +33,23 @@ await runProcess(async () => {
   const folder = makeFolder();
   const warnings: string[] = [];
   say('Hivepulse demo: queues, database, worker and API in this one process. Nothing to set up, nothing is kept.\n');
-  const { url, apiKey, services } = await boot(folder, warnings);
+  const { url, api, sql, services } = await boot(folder, warnings);
   const bootMs = performance.now();
   say(`Started in ${seconds(bootMs)}. The sample data goes in through the API at ${url}:\n`);
 
   const display = chooseDisplay(json);
   process.once('exit', display.stop);
   const width = Math.min(100, process.stdout.columns || 100);
-  const outcomes = await runKinds(kinds, { api: createDemoApi({ url, apiKey }), display, titleWidth: Math.max(16, width - OTHER_COLUMNS) });
+  const customer = await createCustomer(api);
+  const outcomes = await runKinds(kinds, { tools: { api, customer, sql }, display, width });
   display.stop();
+  const credits = await reportCredits(customer, api.actingFor(randomUUID()));
   await stopAll(services, deadlineIn(STOP_WITHIN_MS));
 
   const times = { bootMs, totalMs: performance.now() };
-  process.stdout.write(json ? `${JSON.stringify(toJson(outcomes, times), undefined, 2)}\n` : `\n${renderReport(outcomes, times, width)}\n`);
+  process.stdout.write(
+    json ? `${JSON.stringify(toJson(outcomes, credits, times), undefined, 2)}\n` : `\n${renderReport(outcomes, credits, times, width)}\n`,
+  );
   if (hasSucceeded(outcomes)) return;
   process.exitCode = 1;
   if (warnings.length > 0) process.stderr.write(`\nThe last warnings:\n${warnings.slice(-20).join('')}`);
@@ -52,22 +57,24 @@ await runProcess(async () => {
 
 interface Booted {
   url: string;
-  apiKey: string;
+  api: DemoApi;
+  sql: EmbeddedSql;
   services: Service[];
 }
 
 /** As `npm start`. */
 async function boot(folder: string, warnings: string[]): Promise<Booted> {
-  const config = demoConfig(process.env, folder);
+  const dataDir = join(folder, 'data');
+  const config = demoConfig(process.env, dataDir);
   const log = await openDemoLog(config, warnings);
-  const connections = await openConnections(config, log);
+  const connections = await openEmbeddedPair(dataDir);
   await checkGround(connections, log);
   const core = createCore(config, connections, log);
   const apiKeys = await keepApiKey(config);
   const http = await createHttpService(core, apiKeys);
-  const services = [connections.service, ...(await createWorkerServices(core)), http];
+  const services = [connections.service, ...createRelayServices(core), ...(await createWorkerServices(core)), http];
   await startAll(services);
-  return { url: http.url, apiKey: apiKeys[0] ?? '', services };
+  return { url: http.url, api: createDemoApi({ url: http.url, apiKey: apiKeys[0] ?? '' }), sql: connections.sql, services };
 }
 
 /** Removed however the process ends: nothing in it is worth an orderly shutdown. */
@@ -80,22 +87,29 @@ function makeFolder(): string {
 }
 
 /** Keys and models as configured; where things are is the demo's own, so that any number of them run side by side. */
-function demoConfig(env: NodeJS.ProcessEnv, folder: string): Config {
+function demoConfig(env: NodeJS.ProcessEnv, dataDir: string): Config {
   const config = loadConfig(env, { role: 'demo' });
   return {
     ...config,
-    mode: { kind: 'embedded', dataDir: join(folder, 'data') },
+    mode: { kind: 'embedded', dataDir },
     api: { ...config.api, host: '127.0.0.1', port: 0 },
-    worker: { ...config.worker, queues: [...queueNames] },
+    // Rows that SQL inserts are found soon: nobody tells the relay of them here.
+    worker: { ...config.worker, queues: [...queueNames], pollIntervalMs: 250 },
   };
 }
 
 /** Log lines would run through the bars: warnings are kept for the end, unless somebody asked for the log. */
 async function openDemoLog({ log, worker }: Config, warnings: string[]): Promise<Logger> {
   const about = { service: 'hivepulse-demo', workerId: worker.id };
+  keepConsole(warnings);
   if (log.file) return createLogger({ ...about, level: log.level, file: log.file });
   if (process.env.LOG_LEVEL) return createLogger({ ...about, level: log.level, stream: process.stderr });
   return createLogger({ ...about, level: 'warn', stream: { write: (line) => void warnings.push(line) } });
+}
+
+/** The embedded database's server tells the console of each refusal, such as the one for want of credits that the demo asks for. */
+function keepConsole(warnings: string[]): void {
+  console.error = (...parts: unknown[]) => void warnings.push(`${format(...parts)}\n`);
 }
 
 function chooseDisplay(json: boolean): ProgressDisplay {

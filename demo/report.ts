@@ -1,5 +1,5 @@
 import Table from 'cli-table3';
-import type { KindReport } from './kind.ts';
+import type { Section } from './kind.ts';
 import type { KindOutcome } from './run.ts';
 import { seconds, wrap } from './text.ts';
 
@@ -10,15 +10,15 @@ export interface DemoTimes {
 }
 
 /** The results, for people; paragraphs are broken at `width` characters. */
-export function renderReport(outcomes: readonly KindOutcome[], times: DemoTimes, width: number): string {
-  const kinds = outcomes.map(({ report }) => renderKind(report, width));
-  return [...kinds, renderEnding(outcomes, times), wrap(NEXT, width)].join('\n\n');
+export function renderReport(outcomes: readonly KindOutcome[], credits: Section, times: DemoTimes, width: number): string {
+  const sections = [...outcomes.map(({ report }) => report), credits].map((section) => renderSection(section, width));
+  return [...sections, renderEnding(outcomes, times), wrap(NEXT, width)].join('\n\n');
 }
 
 const NEXT =
   'All of it ran in this process and in a temporary folder that is removed now. To keep it running: npm start prints where the API listens and a key; /docs there has every route to try out, and /admin/queues shows the queues.';
 
-function renderKind({ caption, head, rows, notes }: KindReport, width: number): string {
+function renderSection({ caption, head, rows, notes }: Section, width: number): string {
   const table = new Table({ head, style: { head: [], border: [], compact: true } });
   table.push(...rows);
   const shown = rows.length > 0 ? `${wrap(caption, width)}\n${table.toString()}` : wrap(caption, width);
@@ -35,7 +35,7 @@ function renderEnding(outcomes: readonly KindOutcome[], { bootMs, totalMs }: Dem
 }
 
 /** The results, for programs. */
-export function toJson(outcomes: readonly KindOutcome[], { bootMs, totalMs }: DemoTimes): Record<string, unknown> {
+export function toJson(outcomes: readonly KindOutcome[], credits: Section, { bootMs, totalMs }: DemoTimes): Record<string, unknown> {
   const kinds = outcomes.map(({ kind, completed, failed, report, durationMs }) => [
     kind.name,
     {
@@ -45,7 +45,13 @@ export function toJson(outcomes: readonly KindOutcome[], { bootMs, totalMs }: De
       ...report.data,
     },
   ]);
-  return { ok: hasSucceeded(outcomes), bootMs: Math.round(bootMs), totalMs: Math.round(totalMs), kinds: Object.fromEntries(kinds) };
+  return {
+    ok: hasSucceeded(outcomes),
+    bootMs: Math.round(bootMs),
+    totalMs: Math.round(totalMs),
+    kinds: Object.fromEntries(kinds),
+    credits: credits.data,
+  };
 }
 
 export function hasSucceeded(outcomes: readonly KindOutcome[]): boolean {

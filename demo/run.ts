@@ -1,5 +1,5 @@
 import type { DemoApi } from './api.ts';
-import type { DemoKind, EndedJob, JobRef, KindReport } from './kind.ts';
+import type { DemoKind, DemoTools, EndedJob, JobRef, Section } from './kind.ts';
 import type { KindProgress, ProgressDisplay } from './progress.ts';
 
 export interface KindOutcome {
@@ -7,15 +7,16 @@ export interface KindOutcome {
   completed: EndedJob[];
   /** With the reason each. */
   failed: { job: JobRef; error: string }[];
-  report: KindReport;
+  report: Section;
   /** From the first request to the end of the last job. */
   durationMs: number;
 }
 
 export interface RunOptions {
-  api: DemoApi;
+  tools: DemoTools;
   display: ProgressDisplay;
-  titleWidth: number;
+  /** Characters of a line. */
+  width: number;
 }
 
 /** Runs all kinds at the same time, as an installation would. */
@@ -24,14 +25,14 @@ export async function runKinds(kinds: readonly DemoKind[], options: RunOptions):
   return Promise.all(kinds.map((kind) => runKind(kind, labelWidth, options)));
 }
 
-async function runKind(kind: DemoKind, labelWidth: number, { api, display, titleWidth }: RunOptions): Promise<KindOutcome> {
+async function runKind(kind: DemoKind, labelWidth: number, { tools, display, width }: RunOptions): Promise<KindOutcome> {
   const startedAt = performance.now();
   const asks = await kind.prepare();
   const tracker = createTracker(display.begin(kind.label.padEnd(labelWidth), asks.length), asks.length);
   const following: Promise<EndedJob>[] = [];
   // One request after the other; the worker takes each job at once.
   for (const ask of asks) {
-    const job = followJob(await ask(api), api, tracker);
+    const job = followJob(await ask(tools), tools.api, tracker);
     // Awaited below; until then nobody listens for its failure.
     job.catch(() => undefined);
     following.push(job);
@@ -40,7 +41,7 @@ async function runKind(kind: DemoKind, labelWidth: number, { api, display, title
   const durationMs = performance.now() - startedAt;
   const completed = ended.filter(({ ending }) => ending.state === 'completed');
   const failed = ended.flatMap(({ ending, ...job }) => (ending.state === 'completed' ? [] : [{ job, error: ending.error }]));
-  return { kind, completed, failed, report: await kind.report(api, completed, titleWidth), durationMs };
+  return { kind, completed, failed, report: await kind.report(tools, completed, width), durationMs };
 }
 
 async function followJob(job: JobRef, api: DemoApi, tracker: Tracker): Promise<EndedJob> {

@@ -79,8 +79,22 @@ export class UnavailableError extends HivepulseError {
   }
 }
 
+/** The user cannot pay for the job; nothing was taken. Answered as HTTP 402. */
+export class InsufficientCreditsError extends HivepulseError {
+  override readonly name: string = 'InsufficientCreditsError';
+  constructor(cost: number, balance: number) {
+    super(`The job costs ${cost} credits, the balance is ${balance}`, { code: 'insufficient_credits', details: { cost, balance } });
+  }
+}
+
 /** Why a running job was stopped from outside; the reason of its `AbortSignal`. */
-export type AbortKind = 'cancelled' | 'timeout' | 'lock_lost' | 'shutdown';
+export type AbortKind =
+  | 'cancelled'
+  | 'timeout'
+  | 'lock_lost'
+  /** The row was asked for again meanwhile: a newer run does its work. */
+  | 'superseded'
+  | 'shutdown';
 
 export class JobAbortedError extends HivepulseError {
   override readonly name: string = 'JobAbortedError';

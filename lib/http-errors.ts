@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { HivepulseError, InvalidInputError, messageOf, NotFoundError, PermanentError, UnavailableError } from './errors.ts';
+import { HivepulseError, InsufficientCreditsError, InvalidInputError, messageOf, NotFoundError, PermanentError, UnavailableError } from './errors.ts';
 import { EnqueueError } from './queue/errors.ts';
 
 const failure = z.object({ error: z.object({ code: z.string(), message: z.string(), details: z.record(z.string(), z.unknown()).optional() }) });
@@ -21,6 +21,8 @@ function errorOfCode(status: number, code: string, message: string, details: Rec
   // Without an id it is the route that is missing: an API of another version.
   if (code === 'not_found' && id !== undefined) return new NotFoundError(String(details.what ?? 'Job'), String(id));
   if (code === 'invalid_input') return new InvalidInputError(message, issues.safeParse(details.issues).data ?? []);
+  const { cost, balance } = details;
+  if (code === 'insufficient_credits' && typeof cost === 'number' && typeof balance === 'number') return new InsufficientCreditsError(cost, balance);
   const mayPass = status === 429 || (status >= 500 && status !== 501);
   return mayPass ? new UnavailableError(message, { code, details }) : new PermanentError(message, { code, details });
 }

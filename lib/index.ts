@@ -3,10 +3,12 @@
  * and the queue itself is loaded at the first call.
  *
  * Where the queues are is read from the environment at the first call: `REDIS_URL` (or `QUEUE_BACKEND=postgres` and `DATABASE_URL`),
- * else `HIVEPULSE_URL` with `HIVEPULSE_API_KEY`; with neither, every call throws, saying what to set.
+ * else `HIVEPULSE_URL` with `HIVEPULSE_API_KEY`; with neither, every call throws, saying what to set. Jobs with a row of their own (review jobs, fetches,
+ * analyses) are inserted into the database that is named (`SUPABASE_URL`, `DATABASE_URL`), else asked for over `HIVEPULSE_URL`.
  */
 import { PermanentError } from './errors.ts';
 import type { ProducerService } from './http-client.ts';
+import type { QueueName } from './jobs/define.ts';
 import { createProducers } from './producers.ts';
 
 async function connect(): Promise<ProducerService> {
@@ -17,13 +19,21 @@ async function connect(): Promise<ProducerService> {
     const { createHttpClient } = await import('./http-client.ts');
     return createHttpClient(config);
   }
-  const [{ openBackend }, { createQueueService }, { systemClock }] = await Promise.all([
+  const [{ openBackend }, { createQueueService }, { createProducerRows }, { systemClock }] = await Promise.all([
     import('./queue/open.ts'),
     import('./queue/service.ts'),
+    import('./relay/producer-rows.ts'),
     import('./clock.ts'),
   ]);
   const backend = await openBackend(config.queue, { role: 'producer' });
-  return { ...createQueueService({ backend, settings: (queue) => config.queues[queue], clock: systemClock }), close: () => backend.close() };
+  const deps = { backend, settings: (queue: QueueName) => config.queues[queue], clock: systemClock };
+  const opened = createProducerRows(config, deps);
+  return {
+    ...createQueueService({ ...deps, ...(opened ? { rows: opened.rows } : {}) }),
+    close: async () => {
+      await Promise.all([backend.close(), opened?.close()]);
+    },
+  };
 }
 
 export const {
@@ -44,7 +54,7 @@ export const {
   closeQueues,
 } = createProducers(connect);
 
-export { HivepulseError, InvalidInputError, NotFoundError, PermanentError, UnavailableError } from './errors.ts';
+export { HivepulseError, InsufficientCreditsError, InvalidInputError, NotFoundError, PermanentError, UnavailableError } from './errors.ts';
 export { createHttpClient, type HttpClientOptions } from './http-client.ts';
 export { QUEUE_NAMES, type QueueName } from './jobs/define.ts';
 export { createProducers, type Producers } from './producers.ts';

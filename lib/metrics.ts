@@ -14,8 +14,15 @@ export interface Metrics {
   contentType: string;
 }
 
-/** `stats` is asked at each scrape; absent in a process that has no queue service. */
-export function createMetrics({ stats }: { stats?: () => Promise<QueueStats> } = {}): Metrics {
+export interface MetricsSources {
+  /** Absent in a process that has no queue service. */
+  stats?: () => Promise<QueueStats>;
+  /** Jobs asked for in the database that no relay has moved yet. */
+  outbox?: () => Promise<{ waiting: number; oldestSeconds: number }>;
+}
+
+/** The sources are asked at each scrape. */
+export function createMetrics({ stats, outbox }: MetricsSources = {}): Metrics {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
@@ -57,6 +64,7 @@ export function createMetrics({ stats }: { stats?: () => Promise<QueueStats> } =
     registers,
   });
   if (stats) queueGauge(registry, stats);
+  if (outbox) outboxGauges(registry, outbox);
 
   return {
     attempt({ queue, name, outcome, durationMs, waitedMs, attempt }) {
@@ -88,6 +96,25 @@ function queueGauge(registry: Registry, stats: () => Promise<QueueStats>): void 
       for (const [queue, counts] of Object.entries(await stats())) {
         for (const [state, count] of Object.entries(counts)) this.set({ queue, state }, Number(count));
       }
+    },
+  });
+}
+
+function outboxGauges(registry: Registry, outbox: NonNullable<MetricsSources['outbox']>): void {
+  const registers = [registry];
+  const oldest = new Gauge({
+    name: 'hivepulse_outbox_oldest_seconds',
+    help: 'Age of the oldest due job in the outbox: grows when no relay runs.',
+    registers,
+  });
+  new Gauge({
+    name: 'hivepulse_outbox_jobs',
+    help: 'Due jobs in the outbox.',
+    registers,
+    async collect() {
+      const { waiting, oldestSeconds } = await outbox();
+      this.set(waiting);
+      oldest.set(oldestSeconds);
     },
   });
 }

@@ -10,7 +10,7 @@ const WIDTH = 120;
 
 const HEAD = `Every variable of Hivepulse with its default; uncomment what you change. Nothing is needed to try it out: without a queue and a database everything runs embedded, and without a key the local provider does the work. Those marked (secret) may also come from a file: NAME_FILE=/run/secrets/name. A name that looks like a misspelt one, and a value that does not fit, stop the process with all problems in one message.`;
 
-const QUEUES_HEAD = `Each queue has its own numbers; they win over WORKER_CONCURRENCY, WORKER_MAX_ATTEMPTS, MAX_RETRIES, WORKER_BACKOFF_DELAY and AI_PROVIDER above. Attempts, backoff and retention are read where a job is added, so set them for apps that import the helpers too; the rest is read in the worker.`;
+const QUEUES_HEAD = `Each queue has its own numbers; they win over WORKER_CONCURRENCY, WORKER_MAX_ATTEMPTS, MAX_RETRIES, WORKER_BACKOFF_DELAY, FAIRNESS and AI_PROVIDER above. Attempts, backoff, retention and fairness are read where a job is added, so set them for apps that import the helpers too; the rest is read in the worker.`;
 
 export function renderEnvExample(): string {
   const sections = groups.map(({ title, variables }) =>

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Config } from '../lib/config.ts';
+import type { EmbeddedSql } from '../lib/db/embedded.ts';
 import type { Db } from '../lib/db/types.ts';
 import { type Deadline, type Service, within } from '../lib/lifecycle.ts';
 import type { Logger } from '../lib/log.ts';
@@ -18,8 +19,13 @@ export async function openConnections(config: Config, log: Logger): Promise<Conn
   return config.mode.kind === 'embedded' ? openEmbeddedPair(config.mode.dataDir) : openServices(config, config.mode, log);
 }
 
+export interface EmbeddedConnections extends Connections {
+  /** What an app with a connection of its own to Postgres has. */
+  sql: EmbeddedSql;
+}
+
 /** Two databases in this process: one for the queues, one for the data. Loaded only here: production images are without them. */
-async function openEmbeddedPair(dataDir: string): Promise<Connections> {
+export async function openEmbeddedPair(dataDir: string): Promise<EmbeddedConnections> {
   const [{ openEmbedded }, { lockDataDir }, { openEmbeddedQueue }, { createPostgresBackend }] = await Promise.all([
     import('../lib/db/embedded.ts'),
     import('../lib/db/lock.ts'),
@@ -29,11 +35,12 @@ async function openEmbeddedPair(dataDir: string): Promise<Connections> {
   const lock = dataDir === ':memory:' ? undefined : lockDataDir(dataDir);
   const folder = (name: string): string => (dataDir === ':memory:' ? dataDir : join(dataDir, name));
   try {
-    const [queue, { db }] = await Promise.all([openEmbeddedQueue({ dataDir: folder('queue') }), openEmbedded({ dataDir: folder('database') })]);
+    const [queue, { db, sql }] = await Promise.all([openEmbeddedQueue({ dataDir: folder('queue') }), openEmbedded({ dataDir: folder('database') })]);
     const backend = createPostgresBackend({ pool: queue.pool, role: 'worker' });
     return {
       backend,
       db,
+      sql,
       service: closing(async () => {
         await backend.close();
         await Promise.all([queue.close(), db.close()]);
@@ -61,7 +68,7 @@ async function openServices(config: Config, mode: Services, log: Logger): Promis
   };
 }
 
-async function openDatabase({ api }: Config, database: Services['database']): Promise<Db> {
+export async function openDatabase({ api }: Config, database: Services['database']): Promise<Db> {
   if (database.kind === 'lite') {
     const { openLite } = await import('../lib/db/lite.ts');
     return (await openLite({ databaseUrl: database.databaseUrl, ...(api.jwtSecret ? { jwtSecret: api.jwtSecret } : {}) })).db;

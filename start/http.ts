@@ -3,7 +3,6 @@ import { buildServer } from '../api/server.ts';
 import { systemClock } from '../lib/clock.ts';
 import { queueNames } from '../lib/jobs/index.ts';
 import { type Deadline, type Service, within } from '../lib/lifecycle.ts';
-import { createReplay } from '../lib/relay/replay.ts';
 import type { Core } from './parts.ts';
 
 export interface HttpService extends Service {
@@ -13,7 +12,7 @@ export interface HttpService extends Service {
 
 /** The HTTP API as a service. `port` 0 lets the system choose. */
 export async function createHttpService(
-  { config, connections, log, queue, ai, metrics }: Core,
+  { config, connections, log, queue, relay, ai, metrics }: Core,
   apiKeys: readonly string[] = config.api.apiKeys,
 ): Promise<HttpService> {
   const { backend, db } = connections;
@@ -26,7 +25,7 @@ export async function createHttpService(
     ai: { testOpenAi: () => ai.testOpenAi(), openAiConfigured: config.ai.openai !== undefined },
     metrics,
     workers: { lastPoll: queue.lastPoll },
-    replay: createReplay({ failedJobs: db.failedJobs, runAgain: queue.runAgain }),
+    relay,
     log,
     clock: systemClock,
     options: { ...config.api, apiKeys, loopback, mode: config.mode.kind },

@@ -4,7 +4,7 @@ import { checkGround } from './check.ts';
 import { openConnections } from './connections.ts';
 import { createHttpService } from './http.ts';
 import { keepApiKey } from './keys.ts';
-import { createCore, createWorkerServices } from './parts.ts';
+import { createCore, createRelayServices, createWorkerServices } from './parts.ts';
 import { announce, openLog, runProcess, serve } from './process.ts';
 
 await runProcess(async () => {
@@ -16,7 +16,7 @@ await runProcess(async () => {
   const core = createCore(config, connections, log);
   const apiKeys = await keepApiKey(config);
   const http = await createHttpService(core, apiKeys);
-  await serve([connections.service, ...(await createWorkerServices(core)), http], { config, log });
+  await serve([connections.service, ...createRelayServices(core), ...(await createWorkerServices(core)), http], { config, log });
   welcome(http.url, config.api.apiKeys.length === 0 ? apiKeys[0] : undefined);
 });
 

@@ -2,17 +2,26 @@ import type { LocalTasks } from '../lib/ai/contract.ts';
 import { type AiService, createAi } from '../lib/ai/index.ts';
 import { systemClock } from '../lib/clock.ts';
 import type { Config } from '../lib/config.ts';
-import { readyQueueNames } from '../lib/jobs/index.ts';
+import type { QueueName } from '../lib/jobs/define.ts';
+import { readyKinds, readyQueueNames, rowTableOf } from '../lib/jobs/index.ts';
 import type { Service } from '../lib/lifecycle.ts';
 import type { Logger } from '../lib/log.ts';
 import { createMetrics, type Metrics } from '../lib/metrics.ts';
+import { createMarkCancelled } from '../lib/queue/cancel.ts';
 import { createCancelWatch } from '../lib/queue/cancel-watch.ts';
 import { createFailureRecorder } from '../lib/queue/dead-letters.ts';
+import { createEnqueue } from '../lib/queue/enqueue.ts';
+import { createCaps } from '../lib/queue/fair/caps.ts';
 import { createReconciler } from '../lib/queue/reconciler.ts';
 import { createRunner } from '../lib/queue/runner.ts';
 import { createActiveRuns } from '../lib/queue/runs.ts';
-import { createQueueService } from '../lib/queue/service.ts';
+import { createQueueService, type OwnQueueService } from '../lib/queue/service.ts';
 import { createQueueWorkers } from '../lib/queue/worker.ts';
+import { createHints } from '../lib/relay/hints.ts';
+import { createRefuse } from '../lib/relay/refuse.ts';
+import { createRelay, type Relay } from '../lib/relay/relay.ts';
+import { createRowBackedJobs } from '../lib/relay/rows.ts';
+import { createSweep } from '../lib/relay/sweep.ts';
 import { type FindProcessor, loadProcessors } from '../workers/index.ts';
 import type { Connections } from './connections.ts';
 import { createStatusReport } from './status.ts';
@@ -21,6 +30,10 @@ import { createWorkerHttp } from './worker-http.ts';
 /** What the local provider does, by prompt; loaded with the first call. */
 const localTasks: LocalTasks = {
   'story-enhancement': async () => (await import('../lib/scoring/local-task.ts')).default,
+  'review-reply': async () => (await import('../lib/reviews/local-reply.ts')).default,
+  'review-processing': async () => (await import('../lib/reviews/local-processing.ts')).default,
+  'review-sentiment': async () => (await import('../lib/reviews/local-sentiment.ts')).default,
+  'prompt-analysis': async () => (await import('../lib/reviews/local-prompt.ts')).default,
 };
 
 /** Shared by the worker and the API of one process. */
@@ -28,7 +41,9 @@ export interface Core {
   config: Config;
   connections: Connections;
   log: Logger;
-  queue: ReturnType<typeof createQueueService>;
+  queue: OwnQueueService;
+  /** Moves what was asked for in the database; start it with `createRelayServices`. */
+  relay: Relay;
   ai: AiService;
   metrics: Metrics;
   /** The processors of this version, loaded when first needed. */
@@ -42,20 +57,66 @@ export function createCore(config: Config, connections: Connections, log: Logger
     loaded ??= loadProcessors(readyQueueNames);
     return loaded;
   };
+  const settings = (name: QueueName) => config.queues[name];
+  const { check } = createEnqueue({ backend, settings, clock: systemClock });
+  const poke = (): void => relay.poke();
   const queue = createQueueService({
     backend,
-    settings: (name) => config.queues[name],
+    settings,
     clock: systemClock,
+    rows: createRowBackedJobs({ db, check, poke }),
     endRow: async (job, reason) => {
       const processor = (await processors())(job.queue, job.name);
       if (processor && typeof processor !== 'function')
-        await processor.end(job.payload, { outcome: 'cancelled', error: reason }, { db, clock: systemClock });
+        await processor.end(job.payload, { outcome: 'cancelled', error: reason, job: { id: job.id, run: 1 } }, { db, clock: systemClock });
     },
   });
-  const metrics = createMetrics({ stats: queue.stats });
+  const relay = createRelay({
+    outbox: db.outbox,
+    ready: () => backend.ready(RELAY_READY_WITHIN_MS),
+    send: queue.sendEntries,
+    refuse: createRefuse(db),
+    kinds: readyKinds,
+    pollIntervalMs: config.worker.pollIntervalMs,
+    log,
+  });
+  const metrics = createMetrics({ stats: queue.stats, outbox: () => db.outbox.backlog(readyKinds) });
   const ai = createAi({ options: config.ai, limits: backend.store, ledger: db.ai, localTasks, clock: systemClock, log, onCall: metrics.aiCall });
-  return { config, connections, log, queue, ai, metrics, processors };
+  return { config, connections, log, queue, relay, ai, metrics, processors };
 }
+
+const RELAY_READY_WITHIN_MS = 2_000;
+
+/** What every process with a database does besides: rows to queues, lost jobs found. Once per process. */
+export function createRelayServices({ config, connections: { backend, db }, relay, log }: Core): Service[] {
+  const { sweepIntervalMs, jobExpiryMs } = config.worker;
+  const { hintsDatabaseUrl } = config;
+  const tables = readyQueueNames.flatMap((queue) => {
+    const table = rowTableOf(queue);
+    return table ? [{ queue, table }] : [];
+  });
+  const sweep = createSweep({
+    backend,
+    db,
+    tables,
+    intervalMs: sweepIntervalMs,
+    expireAfterMs: jobExpiryMs,
+    poke: relay.poke,
+    clock: systemClock,
+    log,
+  });
+  const hints = hintsDatabaseUrl ? [createHints({ databaseUrl: hintsDatabaseUrl, onHint: relay.poke, log })] : [];
+  return [relay, ...hints, sweep];
+}
+
+const capsOf = ({ config, connections, log }: Core) =>
+  createCaps({
+    backend: connections.backend,
+    maxPerKey: (name) => config.queues[name].maxPerKey,
+    leaseMs: config.worker.lockDurationMs,
+    clock: systemClock,
+    log,
+  });
 
 /** The services of a worker, in the order they start; they stop in reverse. */
 export async function createWorkerServices(core: Core): Promise<Service[]> {
@@ -65,7 +126,7 @@ export async function createWorkerServices(core: Core): Promise<Service[]> {
   const processor = await loadProcessors(queues);
   const deps = { db, clock: systemClock };
   const runs = createActiveRuns();
-  const failures = createFailureRecorder({ sink: db.failedJobs, processor, deps, log });
+  const failures = createFailureRecorder({ sink: db.failedJobs, processor, deps, markCancelled: createMarkCancelled(backend.store), log });
   const runner = createRunner({
     processor,
     deps,
@@ -76,10 +137,11 @@ export async function createWorkerServices(core: Core): Promise<Service[]> {
     clock: systemClock,
     log,
     onAttempt: metrics.attempt,
+    ...(queues.some((name) => config.queues[name].maxPerKey > 0) ? { caps: capsOf(core) } : {}),
   });
   const workers = createQueueWorkers({
     backend,
-    queues: queues.map((name) => ({ queue: name, concurrency: config.queues[name].concurrency })),
+    queues: queues.map((name) => ({ queue: name, concurrency: config.queues[name].concurrency, maxActive: config.queues[name].maxActive })),
     runner,
     runs,
     failures,

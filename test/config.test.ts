@@ -73,6 +73,9 @@ describe('the numbers of a queue', () => {
       backoff: { delayMs: 2_000, factor: 2, capMs: 900_000 },
       timeoutMs: 120_000,
       keep: { completed: 100, failed: 50 },
+      fairness: true,
+      maxPerKey: 0,
+      maxActive: 0,
     });
     expect(load({}).queues['source-sync']).toMatchObject({ attempts: 5, backoff: { delayMs: 10_000, factor: 5 } });
   });
@@ -81,6 +84,9 @@ describe('the numbers of a queue', () => {
     ['MAX_RETRIES is attempts - 1', { MAX_RETRIES: '0' }, { attempts: 1 }],
     ['WORKER_MAX_ATTEMPTS wins over MAX_RETRIES', { MAX_RETRIES: '3', WORKER_MAX_ATTEMPTS: '3' }, { attempts: 3 }],
     ['the queue’s own wins over all', { MAX_RETRIES: '3', WORKER_MAX_ATTEMPTS: '3', STORY_ENHANCEMENT_ATTEMPTS: '7' }, { attempts: 7 }],
+    ['FAIRNESS sets all', { FAIRNESS: 'off' }, { fairness: false }],
+    ['a queue’s fairness wins', { FAIRNESS: 'off', STORY_ENHANCEMENT_FAIRNESS: 'on' }, { fairness: true }],
+    ['caps are a queue’s own', { STORY_ENHANCEMENT_MAX_PER_KEY: '2', STORY_ENHANCEMENT_MAX_ACTIVE: '20' }, { maxPerKey: 2, maxActive: 20 }],
     ['WORKER_CONCURRENCY sets all', { WORKER_CONCURRENCY: '9' }, { concurrency: 9 }],
     ['a queue’s concurrency wins', { WORKER_CONCURRENCY: '9', STORY_ENHANCEMENT_CONCURRENCY: '1' }, { concurrency: 1 }],
     ['WORKER_BACKOFF_DELAY sets all', { WORKER_BACKOFF_DELAY: '100' }, { backoff: { delayMs: 100, factor: 2, capMs: 900_000 } }],

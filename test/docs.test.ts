@@ -13,11 +13,11 @@ const documents = [
   'CONTRIBUTING.md',
   'CHANGELOG.md',
   'examples/app/README.md',
-  ...['adding-a-job', 'api', 'decisions', 'internals', 'migrating'].map((name) => `docs/${name}.md`),
+  ...['adding-a-job', 'api', 'benchmarks', 'cli', 'decisions', 'fairness', 'internals', 'migrating', 'outbox'].map((name) => `docs/${name}.md`),
 ];
 
 /** Named in the documentation, but no variables of ours: what old workers read, or placeholders. */
-const FOREIGN = new Set(['NODE_ENV', 'QUEUE_NAMES', 'API_KEY', 'STORY_ID', 'REDIS_UR', 'TOKEN']);
+const FOREIGN = new Set(['NODE_ENV', 'QUEUE_NAMES', 'API_KEY', 'STORY_ID', 'USER_ID', 'JOB_ID', 'REDIS_UR', 'TOKEN']);
 
 describe.each(documents)('%s', (file) => {
   const text = read(file);

@@ -14,6 +14,7 @@ export interface WorkerDeps {
 /** A worker that serves one queue loads only that queue's code. */
 const loaders: { [Q in ReadyQueueName]: () => Promise<{ default: Processors<Q, WorkerDeps> }> } = {
   'story-enhancement': () => import('./story-enhancement.ts'),
+  'review-ai': () => import('./review-ai.ts'),
 };
 
 export type FindProcessor = (queue: QueueName, name: string) => AnyProcessor<WorkerDeps> | undefined;

@@ -2,7 +2,7 @@
 import { loadConfig } from '../lib/config.ts';
 import { checkGround } from '../start/check.ts';
 import { openConnections } from '../start/connections.ts';
-import { createCore, createWorkerServices } from '../start/parts.ts';
+import { createCore, createRelayServices, createWorkerServices } from '../start/parts.ts';
 import { announce, openLog, runProcess, serve } from '../start/process.ts';
 
 await runProcess(async () => {
@@ -11,7 +11,7 @@ await runProcess(async () => {
   announce(config, log);
   const connections = await openConnections(config, log);
   await checkGround(connections, log);
-  const services = await createWorkerServices(createCore(config, connections, log));
-  await serve([connections.service, ...services], { config, log });
+  const core = createCore(config, connections, log);
+  await serve([connections.service, ...createRelayServices(core), ...(await createWorkerServices(core))], { config, log });
   log.info({ queues: config.worker.queues }, 'worker started, waiting for jobs');
 });

@@ -2,7 +2,7 @@ import { type Clock, systemClock } from '../lib/clock.ts';
 import type { Db, RefinedScores, Story } from '../lib/db/types.ts';
 import { JobAbortedError, NotFoundError } from '../lib/errors.ts';
 import type { StoryResult } from '../lib/jobs/story-enhancement.ts';
-import type { Begun, JobContext, Processors } from '../lib/queue/processor.ts';
+import type { Begun, JobContext, Processors, RowEnding } from '../lib/queue/processor.ts';
 import { type RefineStep, refinementHashOf, refineStory } from '../lib/scoring/refine.ts';
 
 /** What main.ts hands to the processor. */
@@ -55,10 +55,12 @@ function record({ storyId }: Payload, result: StoryResult, { deps, runId }: Cont
 
 async function end(
   { storyId }: Payload,
-  { outcome, error, runId }: { outcome: 'failed' | 'cancelled'; error: string; runId?: string | undefined },
+  { outcome, error, runId, job }: RowEnding & { outcome: 'failed' | 'cancelled' },
   { db }: StoryDeps,
-): Promise<void> {
+): Promise<boolean> {
+  if ((await db.stories.get(storyId))?.refinedJobId === job.id) return false;
   await db.stories.end(storyId, { status: outcome, error, runId });
+  return true;
 }
 
 type Run = Pick<StoryResult, 'unchanged' | 'contentHash' | 'processingTime'>;

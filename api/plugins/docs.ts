@@ -27,8 +27,10 @@ export async function document(app: App, options: { rateLimitPerMinute: number }
       info: { title: 'Hivepulse', version: '0.1.0', description: description.replace('RATE_LIMIT', `${options.rateLimitPerMinute}`) },
       tags: [
         { name: 'stories', description: 'Stories scored for hype and ethics, then refined by a language model' },
+        { name: 'review jobs', description: 'Replies to reviews, and what is in reviews and prompts; paid with credits' },
+        { name: 'credits', description: 'Balance, prices and every movement of credits' },
         { name: 'queues', description: 'Any job: ask for it, watch it, retry it, cancel it' },
-        { name: 'dead letters', description: 'Jobs that failed for good' },
+        { name: 'dead letters', description: 'Jobs that failed for good: found, grouped by their error, run again' },
         { name: 'health', description: 'Probes and figures' },
       ],
       components: {

@@ -1,9 +1,11 @@
 import { z } from 'zod';
 import type { FailedJob } from '../../lib/db/types.ts';
 import { rowCallerOf } from '../access.ts';
-import type { ApiDeps, App } from '../deps.ts';
-import { answer, failures, pageQuery, queueName, success } from '../schemas.ts';
-import { queueOf, type Visible } from '../visible.ts';
+import type { RowCaller } from '../auth.ts';
+import { deadLetterConditions, deadLetterFilter } from '../dead-letter-filter.ts';
+import type { App } from '../deps.ts';
+import { answer, failures, pageQuery, success } from '../schemas.ts';
+import type { Visible } from '../visible.ts';
 
 const tags = ['dead letters'];
 
@@ -23,46 +25,75 @@ const deadLetter = z.object({
   failedAt: z.string(),
   replayedAt: z.string().nullable(),
   replayedJobId: z.string().nullable(),
+  replayedBy: z.string().nullable().optional().describe('A user’s id, or `service`'),
 });
 
-export function deadLetterRoutes(app: App, deps: ApiDeps, visible: Visible): void {
+const group = z.object({
+  fingerprint: z.string(),
+  queue: z.string(),
+  name: z.string(),
+  error: z.string().describe('Of the newest of them'),
+  count: z.number(),
+  open: z.number().describe('Not replayed yet'),
+  users: z.number(),
+  firstAt: z.string(),
+  lastAt: z.string(),
+  sampleId: z.string().describe('The newest of them'),
+});
+
+const conditions = deadLetterConditions.extend({
+  replayed: z
+    .enum(['true', 'false'])
+    .transform((text) => text === 'true')
+    .optional(),
+});
+
+export function deadLetterRoutes(app: App, visible: Visible): void {
   app.get('/api/dead-letters', {
     schema: {
       tags,
       summary: 'Jobs that failed for good, newest first',
-      querystring: pageQuery.extend({ queue: queueName.optional() }),
+      querystring: conditions.extend(pageQuery.shape),
       response: { 200: success(z.object({ deadLetters: z.array(deadLetter), nextCursor: z.string().nullable() })), ...failures },
     },
     handler: async (request) => {
       const caller = rowCallerOf(request);
-      const { limit, cursor, queue } = request.query;
-      const rows = caller.kind === 'user' ? deps.db.forUser(caller.jwt) : deps.db;
-      const page = await rows.failedJobs.list({
-        limit,
-        ...(cursor ? { cursor } : {}),
-        ...(queue ? { queue: queueOf(queue) } : {}),
-        ...(caller.userId ? { userId: caller.userId } : {}),
-      });
-      const view = caller.kind === 'user' ? withoutStack : (failure: FailedJob) => failure;
-      return answer({ deadLetters: page.items.map(view), nextCursor: page.nextCursor });
+      const { limit, cursor, ...asked } = request.query;
+      const filter = deadLetterFilter(caller, asked);
+      const page = await visible.rows(caller).failedJobs.list({ ...filter, limit, ...(cursor ? { cursor } : {}) });
+      return answer({ deadLetters: page.items.map((letter) => view(caller, letter)), nextCursor: page.nextCursor });
     },
   });
 
-  app.post('/api/dead-letters/replay', {
+  app.get('/api/dead-letters/groups', {
     schema: {
       tags,
-      summary: 'Run a job that failed for good again',
-      body: z.object({ id: z.guid('must be the id of a dead letter, as listed by GET /api/dead-letters') }),
-      response: { 202: success(z.object({ jobId: z.string(), deduplicated: z.boolean() })), ...failures },
+      summary: 'Failures grouped by their error, most failures first: 2,000 failures that are 3 errors are 3 lines',
+      querystring: conditions.extend({ limit: pageQuery.shape.limit }),
+      response: { 200: success(z.object({ groups: z.array(group) })), ...failures },
     },
-    handler: async (request, reply) => {
-      const { id } = await visible.deadLetter(rowCallerOf(request), request.body.id);
-      return reply.code(202).send(answer(await deps.replay(id)));
+    handler: async (request) => {
+      const caller = rowCallerOf(request);
+      const { limit, ...asked } = request.query;
+      return answer({ groups: await visible.rows(caller).failedJobs.groups({ ...deadLetterFilter(caller, asked), limit }) });
+    },
+  });
+
+  app.get('/api/dead-letters/:id', {
+    schema: {
+      tags,
+      summary: 'One job that failed for good',
+      params: z.object({ id: z.guid('must be the id of a dead letter') }),
+      response: { 200: success(z.object({ deadLetter })), ...failures },
+    },
+    handler: async (request) => {
+      const caller = rowCallerOf(request);
+      return answer({ deadLetter: view(caller, await visible.deadLetter(caller, request.params.id)) });
     },
   });
 }
 
 /** A stack tells about our code, not about the user's data. */
-function withoutStack({ stack: _, ...rest }: FailedJob): Omit<FailedJob, 'stack'> {
-  return rest;
+function view(caller: RowCaller, { stack, ...letter }: FailedJob): z.infer<typeof deadLetter> {
+  return caller.kind === 'user' ? letter : { ...letter, stack };
 }

@@ -1,11 +1,12 @@
 import { z } from 'zod';
-import { findJob, jobs } from '../../lib/jobs/index.ts';
+import { findJob, jobs, rowTableOf } from '../../lib/jobs/index.ts';
 import type { EnqueueOptions } from '../../lib/queue/types.ts';
 import { rowCallerOf } from '../access.ts';
 import type { RowCaller } from '../auth.ts';
 import type { ApiDeps, App } from '../deps.ts';
 import { HttpError } from '../errors.ts';
-import { answer, enqueued, failures, jobId, jobView, queueCounts, queueName, success } from '../schemas.ts';
+import { finished, gone, notFailed } from '../job-errors.ts';
+import { answer, enqueued, failures, idempotencyHeader, jobId, jobView, queueCounts, queueName, success } from '../schemas.ts';
 import { queueOf, type Visible } from '../visible.ts';
 
 const tags = ['queues'];
@@ -48,7 +49,7 @@ export function queueRoutes(app: App, deps: ApiDeps, visible: Visible): void {
       summary: 'Put a job on a queue',
       description: 'Repeating a call with the same `options.idempotencyKey` (or header `Idempotency-Key`) makes the job at most once.',
       params: queueParams,
-      headers: z.object({ 'idempotency-key': z.string().min(1).max(200).optional() }),
+      headers: idempotencyHeader,
       body: enqueueBody.meta({ examples: [{ name: 'enhance', payload: { storyId: '00000000-0000-4000-8000-000000000000' } }] }),
       response: { 200: success(enqueued).describe('It was there already'), 201: success(enqueued), ...failures },
     },
@@ -58,12 +59,9 @@ export function queueRoutes(app: App, deps: ApiDeps, visible: Visible): void {
       requireReady(queue, name);
       const caller = rowCallerOf(request);
       await requireOwn(caller, queue, payload, visible);
-      const made = await deps.queue.enqueue({
-        queue,
-        name,
-        payload,
-        options: ownOptions(options, caller, request.headers['idempotency-key'], request.id),
-      });
+      const asked = ownOptions(options, caller, request.headers['idempotency-key'], request.id);
+      if (rowTableOf(queue)) requireRowOptions(caller, asked);
+      const made = await deps.queue.enqueue({ queue, name, payload, options: asked });
       return reply.code(made.deduplicated ? 200 : 201).send(answer(made));
     },
   });
@@ -112,7 +110,7 @@ export function queueRoutes(app: App, deps: ApiDeps, visible: Visible): void {
       const retried = await deps.queue.retryJob(queue, id);
       if (retried.outcome === 'retried') return reply.code(202).send(answer({ queue, jobId: retried.jobId, deduplicated: retried.deduplicated }));
       if (retried.outcome === 'not_found') throw gone(id);
-      throw new HttpError(409, 'not_failed', `Job ${id} has neither failed nor been cancelled: there is nothing to retry.`, { jobId: id });
+      throw notFailed(id);
     },
   });
 
@@ -135,7 +133,7 @@ export function queueRoutes(app: App, deps: ApiDeps, visible: Visible): void {
       if (outcome === 'cancelled') return reply.code(200).send(answer({ jobId: id, outcome }));
       if (outcome === 'cancelling') return reply.code(202).send(answer({ jobId: id, outcome }));
       if (outcome === 'not_found') throw gone(id);
-      throw new HttpError(409, 'finished', `Job ${id} has ended already: there is nothing to cancel.`, { jobId: id });
+      throw finished(id);
     },
   });
 }
@@ -146,20 +144,36 @@ function requireReady(queue: string, name: string): void {
   if (definition?.status === 'ready') return;
   if (definition) throw new HttpError(501, 'not_there_yet', `"${name}" on ${queue} is planned; this version of Hivepulse cannot run it yet.`);
   const names = jobs.filter((job) => job.queue === queue).map((job) => job.name);
-  const message = `must be one of ${names.join(', ')}`;
-  throw new HttpError(400, 'invalid_input', `Invalid input: body.name: ${message}`, { issues: [{ path: 'body.name', message }] });
+  throw invalid('body.name', `must be one of ${names.join(', ')}`);
 }
 
 /** Whoever acts for a user asks for that user's things only. A kind whose owner nobody can tell is for services. */
 async function requireOwn(caller: RowCaller, queue: string, payload: unknown, visible: Visible): Promise<void> {
   if (caller.userId === undefined) return;
-  const story = z.object({ storyId: z.uuid() }).safeParse(payload);
+  // Whoever asks for it owns it, and pays.
+  if (queue === 'review-ai') return;
   if (queue === 'story-enhancement') {
+    const story = z.object({ storyId: z.uuid() }).safeParse(payload);
     // A payload that does not parse is answered by the queue, naming its field.
     if (story.success) await visible.story(caller, story.data.storyId);
     return;
   }
   throw new HttpError(403, 'forbidden', `Jobs on ${queue} are asked for by services: call it with an API key and without X-User-Id.`);
+}
+
+const owner = z.guid();
+
+/** The job's id is that of a row, which belongs to a user and is paid for by one. */
+function requireRowOptions(caller: RowCaller, { userId, jobId: id, priority }: EnqueueOptions): void {
+  if (!owner.safeParse(userId).success) throw invalid('body.options.userId', 'must be the uuid of a user, here or in the header X-User-Id');
+  if (id !== undefined && !owner.safeParse(id).success) throw invalid('body.options.jobId', 'must be a uuid: it becomes the id of the job’s row');
+  if (caller.kind === 'user' && priority !== undefined) {
+    throw new HttpError(403, 'forbidden', 'body.options.priority is for services here: leave it out, or call with an API key.');
+  }
+}
+
+function invalid(path: string, message: string): HttpError {
+  return new HttpError(400, 'invalid_input', `Invalid input: ${path}: ${message}`, { issues: [{ path, message }] });
 }
 
 function ownOptions(
@@ -172,10 +186,6 @@ function ownOptions(
   const userId = caller.userId ?? named;
   // Absent and undefined mean the same to the queue.
   return { correlationId, ...(idempotencyKey ? { idempotencyKey } : {}), ...rest, ...(userId ? { userId } : {}) } as EnqueueOptions;
-}
-
-function gone(id: string): HttpError {
-  return new HttpError(404, 'not_found', `Job ${id} does not exist any more.`, { jobId: id });
 }
 
 function camelCase(name: string): string {

@@ -1,12 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import type { Story } from '../../lib/db/types.ts';
-import { HivepulseError, messageOf } from '../../lib/errors.ts';
-import { enhance } from '../../lib/jobs/story-enhancement.ts';
-import type { Enqueued } from '../../lib/queue/types.ts';
+import type { Asked, AskOptions, Story } from '../../lib/db/types.ts';
+import { NotFoundError } from '../../lib/errors.ts';
 import { rowCallerOf } from '../access.ts';
 import type { RowCaller } from '../auth.ts';
 import type { ApiDeps, App } from '../deps.ts';
-import { HttpError, isEnqueueError } from '../errors.ts';
 import { answer, failures, pageQuery, scoringStatus, storyDetail, storySummary, success, text } from '../schemas.ts';
 import type { Visible } from '../visible.ts';
 
@@ -50,8 +48,8 @@ export function storyRoutes(app: App, deps: ApiDeps, visible: Visible): void {
       response: { 201: success(z.object({ story: createdStory })), ...failures },
     },
     handler: async (request, reply) => {
-      const story = await store(deps, rowCallerOf(request), request.body);
-      const { jobId: runJobId } = await enqueueStored(deps, story);
+      const { story, asked } = await storeAndAsk(deps, rowCallerOf(request), request.body, request.id);
+      const { jobId: runJobId } = await deliver(deps, asked);
       const { id, hypeScore, ethicsScore } = story;
       const created = { id, hypeScore, ethicsScore, jobId: seedJobId(id), runJobId, scoringStatus: 'queued' as const };
       return reply
@@ -102,44 +100,34 @@ export function storyRoutes(app: App, deps: ApiDeps, visible: Visible): void {
     },
     handler: async (request, reply) => {
       const story = await visible.story(rowCallerOf(request), request.params.id);
-      const { jobId: runJobId, deduplicated } = await enqueue(deps, story, request.body?.force ?? false);
+      const options = { ...runOptions(story.id, story.userId, request.id), force: request.body?.force ?? false };
+      const asked = await deps.db.stories.ask(story.id, options);
+      if (!asked) throw new NotFoundError('Story', story.id);
+      const { jobId: runJobId, deduplicated } = await deliver(deps, asked);
       return reply.code(202).send(answer({ jobId: seedJobId(story.id), runJobId, deduplicated }));
     },
   });
 }
 
-/** As the service role: scores are results, which users may read but not write. */
-async function store({ db, scoreStory }: ApiDeps, caller: RowCaller, body: z.infer<typeof newStory>): Promise<Story> {
+/** As the service role: scores are results, which users may read but not write. Story and job are stored together: neither without the other. */
+async function storeAndAsk({ db, scoreStory }: ApiDeps, caller: RowCaller, body: z.infer<typeof newStory>, correlationId: string) {
   const { title, content } = body;
   const input = { title, content, sectorTag: body.sectorTag ?? null, impactTags: body.impactTags ?? [] };
   const localScores = await scoreStory(input);
-  return db.stories.create({ ...input, userId: caller.userId ?? null, localScores });
+  const id = randomUUID();
+  const userId = caller.userId ?? null;
+  return db.stories.createAndAsk({ ...input, id, userId, localScores }, runOptions(id, userId, correlationId));
 }
 
-/** The story stands by now, whatever becomes of the job: the error says which story it is and how to ask again. */
-async function enqueueStored(deps: ApiDeps, story: Story): Promise<Enqueued> {
-  try {
-    return await enqueue(deps, story, false);
-  } catch (error) {
-    if (!(error instanceof HivepulseError) || !error.retryable) throw error;
-    const code = isEnqueueError(error) ? error.outcome : error.code;
-    const retry = `POST /api/stories/${story.id}/enhance`;
-    throw new HttpError(503, code, `The story is stored, its enhancement could not be queued (${error.message}) Ask again with ${retry}.`, {
-      ...error.details,
-      storyId: story.id,
-      retry,
-    });
-  }
+/** Names the job as `prepare` in `lib/queue/enqueue.ts` does. */
+function runOptions(storyId: string, userId: string | null, correlationId: string): AskOptions {
+  return { jobId: `${seedJobId(storyId)}-${randomUUID()}`, correlationId, ...(userId ? { userId } : {}) };
 }
 
-async function enqueue({ queue, db, log }: ApiDeps, story: Story, force: boolean): Promise<Enqueued> {
-  const options = { ...(story.userId ? { userId: story.userId } : {}), ...(force ? { force } : {}) };
-  const enqueued = await queue.enqueue({ queue: 'story-enhancement', name: enhance.name, payload: { storyId: story.id }, options });
-  // The job is on its way and notes itself on the row when it starts: no reason to tell the caller that it failed.
-  await db.stories.queued(story.id, enqueued.jobId).catch((error: unknown) => {
-    log.warn({ event: 'story.not_marked', storyId: story.id, error: messageOf(error) }, 'story not marked as queued');
-  });
-  return enqueued;
+/** Which job does it; while the queue is away the one that was asked for, which the relay sends later. */
+async function deliver({ relay }: ApiDeps, { outboxId, jobId }: Asked): Promise<{ jobId: string; deduplicated: boolean }> {
+  const delivered = outboxId === null ? undefined : (await relay.deliver([outboxId])).get(outboxId);
+  return delivered ?? { jobId, deduplicated: false };
 }
 
 /** The job id of the seed: finds the latest run, whichever that is. */

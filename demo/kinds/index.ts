@@ -1,5 +1,9 @@
 import type { DemoKind } from '../kind.ts';
+import { prompts } from './prompts.ts';
+import { replies } from './replies.ts';
+import { reviews } from './reviews.ts';
+import { sentiment } from './sentiment.ts';
 import { stories } from './stories.ts';
 
 /** In the order of their tables; a job kind joins the demo by standing here. */
-export const kinds: readonly DemoKind[] = [stories];
+export const kinds: readonly DemoKind[] = [stories, replies, reviews, prompts, sentiment];

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import type { DemoApi } from '../api.ts';
-import type { DemoKind, EndedJob, JobRef, KindReport } from '../kind.ts';
+import type { DemoKind, DemoTools, EndedJob, JobRef, Section } from '../kind.ts';
 import { shorten } from '../text.ts';
 
 const samples = z.array(
@@ -26,6 +26,9 @@ const refined = z.object({
 const detail = z.object({ story: z.object({ id: z.string(), title: z.string(), localScores: z.object(scores), refinedScores: refined }) });
 type Story = z.infer<typeof detail>['story'];
 
+/** Characters that the table needs beside its first column. */
+const OTHER_COLUMNS = 52;
+
 /** News articles: scored by word rules when they are stored, then refined by a worker. */
 export const stories: DemoKind = {
   name: 'stories',
@@ -33,9 +36,13 @@ export const stories: DemoKind = {
   async prepare() {
     const file = new URL('../../examples/data/stories/stories.json', import.meta.url);
     const articles = samples.parse(JSON.parse(await readFile(file, 'utf8')));
-    return articles.map((article) => (api: DemoApi) => ask(api, article));
+    return articles.map(
+      (article) =>
+        ({ api }: DemoTools) =>
+          ask(api, article),
+    );
   },
-  report: async (api, completed, titleWidth) => report(await readStories(api, completed), titleWidth),
+  report: async ({ api }, completed, width) => report(await readStories(api, completed), Math.max(16, width - OTHER_COLUMNS)),
 };
 
 async function ask(api: DemoApi, { title, content, sectorTag, impactTags }: Sample): Promise<JobRef> {
@@ -51,7 +58,7 @@ async function readStories(api: DemoApi, completed: readonly EndedJob[]): Promis
   return Promise.all(found.map(async (id) => (await api.get(`/api/stories/${id}`, detail)).story));
 }
 
-function report(found: readonly Story[], titleWidth: number): KindReport {
+function report(found: readonly Story[], titleWidth: number): Section {
   return {
     caption:
       'Stories. Hype and ethics run from 0 to 10: by word rules when the story was stored → after the worker. Claims: how many were checked, each with a quote that stands in the story. Summary: the school grade that can read it.',

@@ -50,6 +50,8 @@ export interface WorkerConfig {
   sweepIntervalMs: number;
   shutdownTimeoutMs: number;
   pollIntervalMs: number;
+  /** Jobs that hold credits fail when nobody has touched them for so long; 0 = never. */
+  jobExpiryMs: number;
   /** Health and metrics; 0 = off. */
   port: number;
 }
@@ -63,6 +65,8 @@ export interface LogConfig {
 
 export interface Config {
   mode: Mode;
+  /** Where the outbox may send hints: a connection of one's own to the database. Holds credentials. */
+  hintsDatabaseUrl?: string;
   queues: Record<QueueName, QueueConfig>;
   ai: AiConfig;
   api: ApiConfig;
@@ -98,6 +102,7 @@ export interface Config {
 export function assemble(values: Values, mode: Mode): Config {
   return {
     mode,
+    ...compact({ hintsDatabaseUrl: values.DATABASE_URL }),
     queues: queueConfigs(values),
     ai: aiConfig(values),
     api: apiConfig(values, mode),
@@ -172,6 +177,7 @@ function workerConfig(values: Values): WorkerConfig {
     sweepIntervalMs: values.SWEEP_INTERVAL_MS,
     shutdownTimeoutMs: values.SHUTDOWN_TIMEOUT_MS,
     pollIntervalMs: values.POLL_INTERVAL_MS,
+    jobExpiryMs: values.JOB_EXPIRY_MS,
     port: values.WORKER_PORT,
   };
 }

@@ -55,8 +55,12 @@ function describeDatabase(database: Services['database']): string {
   return withoutCredentials(database.kind === 'supabase' ? database.url : database.databaseUrl);
 }
 
-function describeSettings({ concurrency, attempts, backoff, timeoutMs }: Config['queues'][keyof Config['queues']]): string {
-  return `${concurrency} at a time, ${attempts} attempts from ${backoff.delayMs} ms, timeout ${timeoutMs} ms`;
+function describeSettings(settings: Config['queues'][keyof Config['queues']]): string {
+  const { concurrency, attempts, backoff, timeoutMs, fairness, maxPerKey, maxActive } = settings;
+  const caps = [maxPerKey && `${maxPerKey} per user or deal`, maxActive && `${maxActive} in all processes`, !fairness && 'no turns'];
+  return [`${concurrency} at a time`, ...caps.filter(Boolean), `${attempts} attempts from ${backoff.delayMs} ms`, `timeout ${timeoutMs} ms`].join(
+    ', ',
+  );
 }
 
 function at(baseUrl: string | undefined): string {

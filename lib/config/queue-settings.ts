@@ -2,7 +2,7 @@ import type { Backoff, QueueDefinition, QueueName } from '../jobs/define.ts';
 import { queueNames, queues } from '../jobs/index.ts';
 import type { ProducerValues } from './variables/producer.ts';
 
-/** The numbers of one queue, after the environment has had its say. Attempts, backoff and retention are read where a job is added, the rest in the worker. */
+/** The numbers of one queue, after the environment has had its say. Attempts, backoff, retention and fairness are read where a job is added, the rest in the worker. */
 export interface QueueConfig {
   concurrency: number;
   /** Including the first run. */
@@ -10,6 +10,12 @@ export interface QueueConfig {
   backoff: Backoff;
   timeoutMs: number;
   keep: { completed: number; failed: number };
+  /** Whether users and deals take turns. */
+  fairness: boolean;
+  /** Jobs of one user or deal that run at a time, over all processes; 0 = any number. */
+  maxPerKey: number;
+  /** Jobs that run at a time, over all processes; 0 = any number. */
+  maxActive: number;
 }
 
 /** The most specific wins: the queue's own variable, then the one for all queues, then the catalogue. */
@@ -29,5 +35,8 @@ function queueConfig(queue: QueueName, values: ProducerValues): QueueConfig {
     backoff: { ...table.backoff, delayMs: own.BACKOFF_DELAY ?? values.WORKER_BACKOFF_DELAY ?? table.backoff.delayMs },
     timeoutMs: own.TIMEOUT_MS ?? table.timeoutMs,
     keep: { completed: own.KEEP_COMPLETED ?? table.keep.completed, failed: own.KEEP_FAILED ?? table.keep.failed },
+    fairness: own.FAIRNESS ?? values.FAIRNESS,
+    maxPerKey: own.MAX_PER_KEY ?? 0,
+    maxActive: own.MAX_ACTIVE ?? 0,
   };
 }

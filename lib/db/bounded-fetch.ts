@@ -4,7 +4,7 @@
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import { z } from 'zod';
-import { type HivepulseError, InvalidInputError, PermanentError, UnavailableError } from '../errors.ts';
+import { type HivepulseError, InsufficientCreditsError, InvalidInputError, PermanentError, UnavailableError } from '../errors.ts';
 
 export type Fetch = typeof globalThis.fetch;
 
@@ -92,8 +92,10 @@ const apiError = z.object({ message: z.string(), code: z.string().nullish(), det
 
 /** PostgREST's error, or whatever a gateway in front of it answered. https://docs.postgrest.org/en/stable/references/errors.html */
 function errorOf(status: number, body: string): HivepulseError {
-  const { code, message } = parseBody(body);
+  const { code, message, details: detail } = parseBody(body);
   const text = message ?? `The database API answered ${status}`;
+  const own = code && ownErrorOf(code, text, detail);
+  if (own) return own;
   const details = { status, ...(code ? { databaseCode: code } : {}) };
   if (code && SCHEMA_MISSING.test(code)) {
     return new PermanentError(`${text}. Are the migrations applied? Run: npm run migrate`, { code: 'schema_missing', details });
@@ -115,10 +117,25 @@ const BAD_INPUT = /^(22|23|PGRST1)/;
 /** Connection trouble, too few resources, deadlocks, cancelled statements, shutdowns. */
 const PASSING = /^(08|40|53|55|57|58|PGRST00)/;
 
-function parseBody(body: string): { code?: string | undefined; message?: string | undefined } {
+const shortOfCredits = z.object({ cost: z.number(), balance: z.number() });
+const keyReused = z.object({ jobId: z.string() });
+
+/** What our SQL functions raise: `PT` and the HTTP status to answer, and JSON as the detail. */
+function ownErrorOf(code: string, message: string, detail: unknown): HivepulseError | undefined {
+  if (code === 'PT402') {
+    const { cost, balance } = shortOfCredits.parse(jsonOf(detail));
+    return new InsufficientCreditsError(cost, balance);
+  }
+  if (code !== 'PT409') return undefined;
+  return new PermanentError(message, { code: 'idempotency_key_reused', details: keyReused.parse(jsonOf(detail)) });
+}
+
+const jsonOf = (detail: unknown): unknown => (typeof detail === 'string' ? JSON.parse(detail) : detail);
+
+function parseBody(body: string): { code?: string | undefined; message?: string | undefined; details?: unknown } {
   try {
-    const { code, message } = apiError.parse(JSON.parse(body));
-    return { code: code ?? undefined, message };
+    const { code, message, details } = apiError.parse(JSON.parse(body));
+    return { code: code ?? undefined, message, details };
   } catch {
     return {};
   }

@@ -7,9 +7,13 @@ import { z } from 'zod';
 import { PermanentError, UnavailableError } from '../errors.ts';
 import { createAiLedger } from './ai.ts';
 import { createBoundedFetch, type Fetch } from './bounded-fetch.ts';
+import { createCreditsTable } from './credits.ts';
 import { createFailedJobsTable } from './failed-jobs.ts';
+import { createJobRowsTable } from './job-rows.ts';
 import { migrationFiles } from './migration-files.ts';
+import { createOutboxTable } from './outbox.ts';
 import { answer, type Client, parseRow } from './rest.ts';
+import { createReviewJobsTable } from './review-jobs.ts';
 import { createStoriesTable } from './stories.ts';
 import type { Db } from './types.ts';
 import { askAuthServer, type JwtVerification, requireJwt, verifyHere } from './users.ts';
@@ -46,20 +50,30 @@ export function createDb(options: DbOptions): Db {
   const userKey = options.publishableKey ?? options.serviceKey;
 
   return {
-    stories: createStoriesTable(service),
-    failedJobs: createFailedJobsTable(service),
+    ...userTables(service),
+    outbox: createOutboxTable(service),
+    jobRows: createJobRowsTable(service),
     ai: createAiLedger(service),
     userOf,
     forUser(jwt) {
       const token = requireJwt(jwt);
-      const client = createClient(options.url, userKey, { ...clientOptions(fetch), accessToken: async () => token });
-      return { stories: createStoriesTable(client), failedJobs: createFailedJobsTable(client) };
+      return userTables(createClient(options.url, userKey, { ...clientOptions(fetch), accessToken: async () => token }));
     },
     check: () => checkSchema(service),
     close: () => {
       closing ??= options.onClose?.() ?? Promise.resolve();
       return closing;
     },
+  };
+}
+
+/** What users see of; row-level security says how much. */
+function userTables(client: Client): ReturnType<Db['forUser']> {
+  return {
+    stories: createStoriesTable(client),
+    failedJobs: createFailedJobsTable(client),
+    reviewJobs: createReviewJobsTable(client),
+    credits: createCreditsTable(client),
   };
 }
 

@@ -16,6 +16,7 @@ import { createLiteApp, importLite, LITE_URL, newKeys, randomSecret } from './li
 import { applyMigrations, type SqlSession } from './migrate.ts';
 import { migrationFiles } from './migration-files.ts';
 import { oneAtATime } from './one-at-a-time.ts';
+import { callingDirectly, createRpcAnswers } from './rpc-fetch.ts';
 import type { Db } from './types.ts';
 
 export interface EmbeddedOptions {
@@ -34,7 +35,11 @@ export interface EmbeddedDb {
   fetch: Fetch;
   serviceKey: string;
   publishableKey: string;
+  /** One statement as the owner of the tables, in its turn with the requests. */
+  sql: EmbeddedSql;
 }
+
+export type EmbeddedSql = (statement: string, parameters?: unknown[]) => Promise<unknown[]>;
 
 export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedDb> {
   const { createPgliteConnection } = await importLite('@supabase/lite/pglite', () => import('@supabase/lite/pglite'));
@@ -50,7 +55,10 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedDb
     const schemaCache = schemaCacheIn(join(cacheDir, `schema-${template.version}.json`));
     const app = await createLiteApp({ connection, keys, ensureSchema: !current, schemaCache });
     if (!current) await session.run(markPrepared(template.version));
-    const { fetch, idle } = oneAtATime(app.fetch);
+    const { fetch: inLine, inTurn, idle } = oneAtATime(app.fetch);
+    const answer = createRpcAnswers((statement, parameters) => inTurn(() => asService(session, statement, parameters)));
+    const fetch = callingDirectly(inLine, { serviceKey: keys.serviceKey, answer });
+    const sql: EmbeddedSql = (statement, parameters) => inTurn(() => session.rows(statement, parameters));
     const onClose = async () => {
       await idle();
       await connection.close();
@@ -58,9 +66,23 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedDb
     const { serviceKey, publishableKey } = keys;
     const { timeoutMs } = options;
     const db = createDb({ url: LITE_URL, serviceKey, publishableKey, fetch, timeoutMs, onClose });
-    return { db, url: LITE_URL, fetch, serviceKey, publishableKey };
+    return { db, url: LITE_URL, fetch, serviceKey, publishableKey, sql };
   } catch (error) {
     await connection.close();
+    throw error;
+  }
+}
+
+/** Answers as the service role would get them: what it has no right to do must not work here alone. */
+async function asService(session: SqlSession, statement: string, parameters: unknown[]): Promise<{ answer: unknown }[]> {
+  await session.run('begin; set local role service_role');
+  try {
+    const rows = await session.rows(statement, parameters);
+    await session.run('commit');
+    // One column of that name: see `rpc-fetch.ts`.
+    return rows as { answer: unknown }[];
+  } catch (error) {
+    await session.run('rollback');
     throw error;
   }
 }

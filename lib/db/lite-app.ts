@@ -1,5 +1,6 @@
 /** @supabase/lite in this process: PostgREST and Supabase Auth in front of a Postgres connection. Loaded only where it is needed. */
 import { randomBytes } from 'node:crypto';
+import { inspect } from 'node:util';
 import type { CacheDriver } from '@supabase/lite';
 import { messageOf, PermanentError } from '../errors.ts';
 import type { Fetch } from './bounded-fetch.ts';
@@ -34,6 +35,7 @@ export interface LiteAppOptions {
 
 export async function createLiteApp({ connection, keys, ensureSchema, schemaCache }: LiteAppOptions): Promise<LiteApp> {
   const { App, InMemoryEmailDriver } = await importLite('@supabase/lite', () => import('@supabase/lite'));
+  keepOutOfLog(connection);
   const app = new App({
     connection,
     auth: { enabled: true, jwt_secret: keys.jwtSecret, secret_key: keys.serviceKey, publishable_key: keys.publishableKey },
@@ -53,6 +55,17 @@ export async function createLiteApp({ connection, keys, ensureSchema, schemaCach
     await fetch(`${LITE_URL}/rest/v1/stories?select=id&limit=0`, { headers: { apikey: keys.serviceKey } });
   }
   return { fetch, keys };
+}
+
+/** It prints each error of the database to the console, parameters included: payloads of jobs, texts of users. Its code is enough. */
+function keepOutOfLog(connection: LiteConnection): void {
+  const normalize = connection.normalizeDbError.bind(connection);
+  connection.normalizeDbError = (error) => {
+    const normalized = normalize(error);
+    if (typeof normalized !== 'object' || normalized === null) return normalized;
+    const code = 'code' in normalized && typeof normalized.code === 'string' ? normalized.code : 'without a code';
+    return Object.defineProperty(normalized, inspect.custom, { value: () => `The database answered with error ${code}`, configurable: true });
+  };
 }
 
 export function newKeys(jwtSecret = randomSecret()): LiteKeys {

@@ -2,6 +2,7 @@
 import { createDb } from './client.ts';
 import { createLiteApp, importLite, LITE_URL, type LiteKeys, newKeys } from './lite-app.ts';
 import { whileNobodyMigrates } from './migrate.ts';
+import { callingDirectly, createRpcFetch } from './rpc-fetch.ts';
 import type { Db } from './types.ts';
 
 export interface LiteOptions {
@@ -21,6 +22,9 @@ export interface LiteDb extends LiteKeys {
 }
 
 const CONNECT_TIMEOUT_SECONDS = 5;
+const CALL_TIMEOUT_MS = 10_000;
+/** For the calls of workers and relay, which are few at a time: they share statements. */
+const CALL_CONNECTIONS = 4;
 
 /** The migrations must have been applied: lite learns at its first request whether tables have row-level security. */
 export async function openLite({ databaseUrl, jwtSecret, timeoutMs, poolSize = 10 }: LiteOptions): Promise<LiteDb> {
@@ -34,8 +38,13 @@ export async function openLite({ databaseUrl, jwtSecret, timeoutMs, poolSize = 1
     // A worker and an API that start together would both make the auth server's tables, and one of them would fail.
     const { fetch, keys } = await whileNobodyMigrates(databaseUrl, 'The schema of @supabase/lite', open);
     const { serviceKey, publishableKey } = keys;
-    const db = createDb({ url: LITE_URL, serviceKey, publishableKey, fetch, timeoutMs, onClose: () => connection.close() });
-    return { db, url: LITE_URL, fetch, ...keys };
+    const calls = await createRpcFetch({ databaseUrl, timeoutMs: timeoutMs ?? CALL_TIMEOUT_MS, poolSize: CALL_CONNECTIONS });
+    const both = callingDirectly(fetch, { serviceKey, answer: calls.fetch });
+    const onClose = async () => {
+      await Promise.all([connection.close(), calls.close()]);
+    };
+    const db = createDb({ url: LITE_URL, serviceKey, publishableKey, fetch: both, timeoutMs, onClose });
+    return { db, url: LITE_URL, fetch: both, ...keys };
   } catch (error) {
     await connection.close();
     throw error;

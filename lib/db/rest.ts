@@ -32,3 +32,9 @@ export function parseRow<T>(schema: z.ZodType<T>, row: unknown, table: string): 
 export function firstRow(rows: unknown): unknown {
   return Array.isArray(rows) ? rows[0] : (rows ?? undefined);
 }
+
+/** What a SQL function that returns jsonb answers. Some servers hand it on as text. */
+export async function callJson<T>(client: Client, name: string, args: Record<string, unknown>, schema: z.ZodType<T>): Promise<T> {
+  const answered = await answer(client.rpc(name, args));
+  return parseRow(schema, typeof answered === 'string' ? JSON.parse(answered) : answered, name);
+}

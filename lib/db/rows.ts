@@ -6,6 +6,9 @@ import type { Page } from './types.ts';
 /** `numeric` comes as a number from PostgREST, as a string from @supabase/lite. */
 export const numeric = z.union([z.number(), z.string().min(1).transform(Number)]).pipe(z.number());
 
+/** `bigint` comes as a number from PostgREST, as a string from @supabase/lite. */
+export const integer = numeric.pipe(z.int());
+
 /** ISO 8601 in UTC, milliseconds; servers spell `timestamptz` differently. */
 export const timestamp = z.string().transform((text, context) => {
   const time = new Date(text);
@@ -31,17 +34,20 @@ export function storableText(text: string): string {
   return text.replaceAll('\u0000', '').toWellFormed();
 }
 
-const cursorSchema = z.tuple([z.string().regex(/^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,6})?([+-]\d\d(:?\d\d)?|Z)$/), z.guid()]);
+const time = z.string().regex(/^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,6})?([+-]\d\d(:?\d\d)?|Z)$/);
+const uuidCursor = z.tuple([time, z.guid()]);
+const numberCursor = z.tuple([time, z.string().regex(/^\d{1,18}$/)]);
+const CURSORS = { uuid: uuidCursor, number: numberCursor };
 
 /** The last row of a page, opaque to callers. The time is kept as the server spelt it: a `Date` would lose its microseconds. */
 function encodeCursor(time: string, id: string): string {
   return Buffer.from(JSON.stringify([time, id])).toString('base64url');
 }
 
-/** Throws `InvalidInputError` (field `cursor`) for anything that `encodeCursor` did not make. */
-function decodeCursor(cursor: string): { time: string; id: string } {
+/** Throws `InvalidInputError` (field `cursor`) for anything that `encodeCursor` did not make, or made of another kind of id. */
+export function decodeCursor(cursor: string, ids: keyof typeof CURSORS = 'uuid'): { time: string; id: string } {
   try {
-    const [time, id] = cursorSchema.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')));
+    const [time, id] = CURSORS[ids].parse(JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')));
     return { time, id };
   } catch {
     throw new InvalidInputError('The cursor is not one that a page answered', [{ path: 'cursor', message: 'not a cursor of this list' }]);
@@ -49,8 +55,8 @@ function decodeCursor(cursor: string): { time: string; id: string } {
 }
 
 /** PostgREST's filter for the rows after `cursor`, newest first. */
-export function afterCursor(timeColumn: string, cursor: string): string {
-  const { time, id } = decodeCursor(cursor);
+export function afterCursor(timeColumn: string, cursor: string, ids: keyof typeof CURSORS = 'uuid'): string {
+  const { time, id } = decodeCursor(cursor, ids);
   return `${timeColumn}.lt."${time}",and(${timeColumn}.eq."${time}",id.lt.${id})`;
 }
 
@@ -62,7 +68,9 @@ export function toPage<T>(rows: unknown, limit: number, timeColumn: string, pars
   return { items: page.map(parse), nextCursor: all.length > limit && last !== undefined ? cursorOf(last, timeColumn) : null };
 }
 
+const idOfRow = z.union([z.string(), z.int()]).transform(String);
+
 function cursorOf(row: unknown, timeColumn: string): string {
   const { id, [timeColumn]: time } = z.record(z.string(), z.unknown()).parse(row);
-  return encodeCursor(z.string().parse(time), z.string().parse(id));
+  return encodeCursor(z.string().parse(time), idOfRow.parse(id));
 }

@@ -1,8 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { InvalidInputError } from '../errors.ts';
-import { answer, type Client, firstRow, parseRow } from './rest.ts';
-import { afterCursor, isUuid, jsonText, numeric, storable, storableText, timestamp, toPage } from './rows.ts';
-import type { Claim, LocalScores, NewStory, RefinedScores, ScoringStatus, StoriesTable, Story } from './types.ts';
+import { answer, type Client, callJson, firstRow, parseRow } from './rest.ts';
+import { afterCursor, integer, isUuid, jsonText, numeric, storable, storableText, timestamp, toPage } from './rows.ts';
+import type { AskOptions, Claim, LocalScores, NewStory, RefinedScores, ScoringStatus, StoriesTable, Story } from './types.ts';
 
 const claim: z.ZodType<Claim> = z.object({ claim: z.string(), verdict: z.string(), quote: z.string() });
 const reason = z.object({ score: z.enum(['hype', 'ethics']), rule: z.string(), evidence: z.string(), effect: z.number() });
@@ -95,6 +96,7 @@ function toRow(story: NewStory): Record<string, unknown> {
     throw new InvalidInputError('The owner of a story is a Supabase user: a uuid', [{ path: 'userId', message: 'not a uuid' }]);
   }
   return {
+    ...(story.id ? { id: story.id } : {}),
     user_id: story.userId,
     title: storableText(story.title),
     content: storableText(story.content),
@@ -107,12 +109,31 @@ function toRow(story: NewStory): Record<string, unknown> {
 }
 
 const changed = z.boolean();
+const asked = z.object({ outboxId: integer.nullable(), jobId: z.string() });
+const unfinished = z.array(z.object({ id: z.string(), jobId: z.string() }));
+const createdAndAsked = asked.extend({ story: z.unknown() });
+
+const optionsText = ({ jobId, userId, correlationId, priority, delay, force }: AskOptions) =>
+  jsonText({ jobId, userId, correlationId, priority, delay, force });
 
 export function createStoriesTable(client: Client): StoriesTable {
   const call = async (name: string, args: Record<string, unknown>) => parseRow(changed, await answer(client.rpc(name, args)), name);
 
   return {
     create: async (story) => parseStory(firstRow(await answer(client.from('stories').insert(toRow(story)).select()))),
+
+    async createAndAsk(story, options) {
+      // Made here, so that repeating the call after a lost answer stores one story.
+      const args = { p_story: jsonText({ id: randomUUID(), ...toRow(story) }), p_options: optionsText(options) };
+      const { story: stored, ...job } = await callJson(client, 'create_story', args, createdAndAsked);
+      return { story: parseStory(stored), asked: job };
+    },
+
+    async ask(id, options) {
+      if (!isUuid(id)) return undefined;
+      const args = { p_story: id, p_options: optionsText(options) };
+      return (await callJson(client, 'ask_for_story', args, asked.nullable())) ?? undefined;
+    },
 
     async get(id) {
       if (!isUuid(id)) return undefined;
@@ -133,6 +154,9 @@ export function createStoriesTable(client: Client): StoriesTable {
       if (cursor) query = query.or(afterCursor('created_at', cursor));
       return toPage(await answer(query), limit, 'created_at', parseStory);
     },
+
+    unfinished: ({ before, after, limit }) =>
+      callJson(client, 'unfinished_stories', { p_before: before, p_after: after ?? null, p_limit: limit }, unfinished),
 
     async queued(id, jobId) {
       if (isUuid(id)) await call('queue_story', { p_story: id, p_job: jobId });

@@ -1,4 +1,5 @@
 import type { AiLedger } from '../ai/contract.ts';
+import type { JobRowTable } from '../jobs/define.ts';
 
 export interface Claim {
   claim: string;
@@ -69,6 +70,8 @@ export interface Story {
 }
 
 export interface NewStory {
+  /** A uuid, for callers that name the story's job before it is stored. Default: made where it is stored. */
+  id?: string;
   userId: string | null;
   title: string;
   content: string;
@@ -84,10 +87,17 @@ export interface Page<T> {
 }
 
 export interface StoriesTable {
+  /** Stores the story and nothing else. */
   create(story: NewStory): Promise<Story>;
+  /** Stores the story and asks for its enhancement, both or neither. `options.jobId` names the job. */
+  createAndAsk(story: NewStory, options: AskOptions): Promise<{ story: Story; asked: Asked }>;
+  /** Asks for the enhancement of a stored story through the outbox; its status becomes `queued`. Undefined when it does not exist. */
+  ask(id: string, options: AskOptions): Promise<Asked | undefined>;
   get(id: string): Promise<Story | undefined>;
   /** Newest first. */
   list(options: { limit: number; cursor?: string; scoringStatus?: ScoringStatus; userId?: string }): Promise<Page<Story>>;
+  /** Stories queued or processing that nobody has touched since `before` and that wait in no outbox, by id. */
+  unfinished(options: { before: string; after?: string; limit: number }): Promise<{ id: string; jobId: string }[]>;
   /** Remembers the job that will refine the story; status becomes `queued` unless a run is under way. */
   queued(id: string, jobId: string): Promise<void>;
   /** Takes the fencing token: status `processing`. Undefined when the story does not exist. */
@@ -118,29 +128,323 @@ export interface FailedJob {
   failedAt: string;
   replayedAt: string | null;
   replayedJobId: string | null;
+  /** Who asked for it: a user's id, or `service`. */
+  replayedBy: string | null;
 }
 
 /** The fingerprint is made where the failure is stored. */
-export type NewFailedJob = Omit<FailedJob, 'id' | 'fingerprint' | 'failedAt' | 'replayedAt' | 'replayedJobId'>;
+export type NewFailedJob = Omit<FailedJob, 'id' | 'fingerprint' | 'failedAt' | 'replayedAt' | 'replayedJobId' | 'replayedBy'>;
+
+/** What is absent does not count. Times are ISO 8601. */
+export interface FailedJobFilter {
+  ids?: readonly string[];
+  queue?: string;
+  name?: string;
+  userId?: string;
+  fingerprint?: string;
+  /** Failed at this time or later. */
+  since?: string;
+  /** Failed before this time. */
+  until?: string;
+  /** Stands in the error or the payload, whatever the case. */
+  text?: string;
+  replayed?: boolean;
+}
+
+/** Failures with one cause. */
+export interface FailedJobGroup {
+  fingerprint: string;
+  queue: string;
+  name: string;
+  /** Of the newest of them. */
+  error: string;
+  count: number;
+  /** Not replayed yet. */
+  open: number;
+  users: number;
+  firstAt: string;
+  lastAt: string;
+  sampleId: string;
+}
+
+export interface ReplayRequest {
+  filter: FailedJobFilter;
+  /** Who asks: a user's id, or `service`. */
+  by: string;
+  /** At most so many, oldest first. */
+  limit: number;
+  /** At most so many jobs a second are put back; absent = all at once. */
+  perSecond?: number;
+  /** Repeating a request with the same id (a uuid) changes nothing more. */
+  requestId: string;
+}
+
+export interface ReplayAnswer {
+  replayed: number;
+  /** `reason`: insufficient_credits, not_found (its row is gone), not_failed (it is under way or done), merged. */
+  skipped: { id: string; reason: string }[];
+  /** Where they wait for the relay. */
+  outboxIds: number[];
+}
 
 export interface FailedJobsTable {
   /** Once per (queue, job id, run), whoever notices it; true when this call was the first. */
   record(failure: NewFailedJob): Promise<boolean>;
   get(id: string): Promise<FailedJob | undefined>;
   /** Newest first. */
-  list(options: { limit: number; cursor?: string; queue?: string; userId?: string }): Promise<Page<FailedJob>>;
+  list(options: FailedJobFilter & { limit: number; cursor?: string }): Promise<Page<FailedJob>>;
+  /** Most failures first. */
+  groups(options: FailedJobFilter & { limit: number }): Promise<FailedJobGroup[]>;
   /** Which of these (queue, job id, run) are recorded; keys `queue/jobId/run`. */
   recorded(keys: readonly { queue: string; jobId: string; run: number }[]): Promise<Set<string>>;
-  replayed(id: string, jobId: string): Promise<void>;
+  /** Puts them into the outbox (or their rows back to waiting) in one transaction. The service role alone. */
+  replay(request: ReplayRequest): Promise<ReplayAnswer>;
+}
+
+/** The row's id is the job's id. */
+export type JobTable = JobRowTable;
+
+/** What a job asked for in the database carries along; see `EnqueueOptions`. */
+export interface AskOptions {
+  jobId: string;
+  userId?: string;
+  correlationId?: string;
+  priority?: number;
+  /** Milliseconds. */
+  delay?: number;
+  force?: boolean;
+}
+
+/** A job that stands in the outbox. `outboxId` is null when it has left it already. */
+export interface Asked {
+  outboxId: number | null;
+  jobId: string;
+}
+
+export interface OutboxEntry {
+  id: number;
+  queue: string;
+  name: string;
+  jobId: string;
+  payload: unknown;
+  options: { priority?: number; userId?: string; correlationId?: string; force?: boolean };
+  run: number;
+  /** An ended job of that id may stand in the way. */
+  replaces: boolean;
+  /** Goes back with the result: a job that was asked for again meanwhile stays in the outbox. */
+  asked: number;
+  /** The row whose work it is. */
+  row?: { table: string; id: string };
+  createdAt: string;
+}
+
+export type OutboxResult = { id: number; asked: number } & (
+  | { ended: 'sent' | 'merged'; jobId: string }
+  /** Can never be sent. */
+  | { ended: 'refused'; error: string }
+  | { retryMs: number; error: string }
+);
+
+export interface OutboxTable {
+  /** The oldest due jobs of these kinds, at most `limit` of each kind, held for `leaseMs`. With `ids` only those. */
+  claim(options: {
+    kinds: readonly { queue: string; name: string }[];
+    limit: number;
+    leaseMs: number;
+    ids?: readonly number[];
+  }): Promise<OutboxEntry[]>;
+  finish(results: readonly OutboxResult[]): Promise<void>;
+  /** Which of these have left the outbox for a queue, and the job that each became. */
+  sent(ids: readonly number[]): Promise<{ id: number; jobId: string; merged: boolean }[]>;
+  /** Milliseconds until the next entry of these kinds falls due that is not yet; undefined when there is none. */
+  nextDueMs(kinds: readonly { queue: string; name: string }[]): Promise<number | undefined>;
+  /** Forgets entries that ended longer ago; resolves to how many. */
+  prune(keepMs: number): Promise<number>;
+  backlog(kinds: readonly { queue: string; name: string }[]): Promise<{ waiting: number; oldestSeconds: number }>;
+  /** Puts a job of a kind without a row of its own into the outbox; resolves to its id. */
+  enqueue(request: { queue: string; name: string; payload: unknown; options?: Partial<AskOptions> & { idempotencyKey?: string } }): Promise<string>;
+}
+
+/** A run takes its row. Shapes: see `begin_job_runs` in the migrations. */
+export interface RunOfRow {
+  table: JobTable;
+  id: string;
+  /** Of the job: `meta.run`. A row that was asked for again since answers `superseded`. */
+  run: number;
+  runId: string;
+  attempt: number;
+}
+
+export type BegunRow =
+  | { state: 'run' }
+  | { state: 'finished'; result: unknown }
+  | { state: 'ended'; status: 'failed' | 'cancelled'; error: string }
+  | { state: 'superseded' }
+  | { state: 'missing' };
+
+export interface EndOfRow {
+  table: JobTable;
+  id: string;
+  /** Absent when the job never entered a runner; then `run` keeps it from ending a newer one. */
+  runId?: string | undefined;
+  run?: number | undefined;
+  outcome: 'done' | 'failed' | 'cancelled' | 'retry';
+  result?: unknown;
+  error?: string;
+}
+
+export interface ProgressOfRow {
+  table: JobTable;
+  id: string;
+  runId: string;
+  progress: number;
+  total: number;
+  currentStep: string;
+}
+
+/** What all job rows share. */
+export interface JobRow {
+  id: string;
+  /** In the words of its own table. */
+  status: string;
+  /** `type` where the table has it. */
+  name: string;
+  payload: unknown;
+  userId: string | null;
+  correlationId: string | null;
+  attempts: number;
+  progress: { progress: number; total: number; current_step: string } | null;
+  result: unknown;
+  error: string | null;
+  createdAt: string;
+  startedAt: string | null;
+  finishedAt: string | null;
+}
+
+export interface CreatedRow {
+  id: string;
+  deduplicated: boolean;
+  outboxId: number | null;
+}
+
+export interface RowOptions {
+  /** A uuid, which becomes the row's id. */
+  jobId?: string;
+  idempotencyKey?: string;
+  priority?: number;
+  delay?: number;
+  force?: boolean;
+  correlationId?: string;
+}
+
+export type RetriedRow =
+  | { outcome: 'retried'; run: number; outboxId: number | null }
+  | { outcome: 'merged'; jobId: string }
+  | { outcome: 'not_failed' | 'not_found' };
+
+/** Job rows of all three tables. Calls made at the same time share one statement (a group commit); nobody waits for others who have not called yet. */
+export interface JobRowsTable {
+  begin(run: RunOfRow): Promise<BegunRow>;
+  /** False when another run has the row, or it had ended: nothing changed. Reporting the same end again answers true. */
+  end(ending: EndOfRow): Promise<boolean>;
+  progress(progress: ProgressOfRow): Promise<void>;
+  cancel(table: JobTable, id: string, reason: string): Promise<'cancelled' | 'finished' | 'not_found'>;
+  /** A row of any of the tables; undefined where there is none. */
+  get(table: JobTable, id: string): Promise<JobRow | undefined>;
+  /** Throws `InsufficientCreditsError`. */
+  retry(table: JobTable, id: string): Promise<RetriedRow>;
+  /** Rows untouched since `before` that have not ended and wait in no outbox, by id. */
+  unfinished(
+    table: JobTable,
+    options: { before: string; after?: string; limit: number },
+  ): Promise<{ id: string; run: number; runId: string | null; status: string }[]>;
+  /** Asks for their jobs anew; resolves to how many were still unfinished. */
+  resend(rows: readonly { table: JobTable; id: string; run: number }[]): Promise<number>;
+  /** Fails jobs that hold credits and that nobody has touched for so long; gives the credits back. */
+  expire(afterMs: number): Promise<number>;
+  createAnalysis(request: { conversationId: string; createdBy?: string | undefined; options: RowOptions }): Promise<CreatedRow>;
+  createFetch(request: { userId: string; params: Record<string, unknown>; options: RowOptions }): Promise<CreatedRow>;
+}
+
+export type ReviewJobStatus = 'pending' | 'processing' | 'completed' | 'failed' | 'cancelled';
+
+/** A row of `jobs`. */
+export interface ReviewJob {
+  id: string;
+  userId: string | null;
+  type: string;
+  status: ReviewJobStatus;
+  payload: unknown;
+  result: unknown;
+  error: string | null;
+  attempts: number;
+  creditsCost: number | null;
+  creditsState: 'none' | 'held' | 'settled' | 'released';
+  run: number;
+  progress: number;
+  total: number;
+  currentStep: string | null;
+  startedAt: string | null;
+  finishedAt: string | null;
+  createdAt: string;
+  updatedAt: string;
+}
+
+export interface CreatedReviewJob extends CreatedRow {
+  status: ReviewJobStatus;
+  cost: number;
+  /** The user's, after this job. */
+  balance: number;
+}
+
+export interface ReviewJobsTable {
+  /** Takes the credits and inserts the row in one statement. Throws `InsufficientCreditsError`; nothing changed then. */
+  create(job: { userId: string; type: string; payload: unknown; cost?: number | undefined; options?: RowOptions }): Promise<CreatedReviewJob>;
+  get(id: string): Promise<ReviewJob | undefined>;
+  /** Newest first. */
+  list(options: { limit: number; cursor?: string; userId?: string; type?: string; status?: ReviewJobStatus }): Promise<Page<ReviewJob>>;
+}
+
+export interface LedgerEntry {
+  id: string;
+  userId: string;
+  /** What the balance changed by. */
+  amount: number;
+  /** `adjustment`: the balance was changed by plain SQL. */
+  kind: 'opening' | 'grant' | 'adjustment' | 'reserve' | 'settle' | 'release';
+  balanceAfter: number;
+  jobId: string | null;
+  run: number | null;
+  note: string | null;
+  createdAt: string;
+}
+
+export interface CreditsTable {
+  /** 0 for a user who never had any. */
+  balance(userId: string): Promise<number>;
+  /** Newest first. */
+  ledger(options: { userId: string; limit: number; cursor?: string }): Promise<Page<LedgerEntry>>;
+  /** The same `idempotencyKey` adds once. */
+  grant(grant: {
+    userId: string;
+    amount: number;
+    idempotencyKey?: string | undefined;
+    note?: string | undefined;
+  }): Promise<{ balance: number; granted: boolean }>;
+  prices(): Promise<Record<string, number>>;
 }
 
 /** All tables, as the service role. */
 export interface Db {
   stories: StoriesTable;
   failedJobs: FailedJobsTable;
+  outbox: OutboxTable;
+  jobRows: JobRowsTable;
+  reviewJobs: ReviewJobsTable;
+  credits: CreditsTable;
   ai: AiLedger;
-  /** Stories and dead letters as one signed-in user sees them: queried with the user's own JWT, under row-level security. */
-  forUser(jwt: string): Pick<Db, 'stories' | 'failedJobs'>;
+  /** What one signed-in user sees: queried with the user's own JWT, under row-level security. */
+  forUser(jwt: string): Pick<Db, 'stories' | 'failedJobs' | 'reviewJobs' | 'credits'>;
   /** The user behind a JWT, checked by the Supabase Auth server; undefined when it is not valid. */
   userOf(jwt: string): Promise<{ id: string } | undefined>;
   /** Throws `UnavailableError` when the database API does not answer; tells which migrations are missing. */

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { JobMeta } from './envelope.ts';
 
 /** The eight queues of the product; the names are fixed by its contract. */
 export const QUEUE_NAMES = {
@@ -27,7 +28,10 @@ export type Once<P> =
   /** Asking while one waits returns that one; asking while one runs makes exactly one more. */
   | { kind: 'oneMore'; id: (payload: P) => string }
   /** The row's id, unique in the database, is the job's id. */
-  | { kind: 'forEver'; table: string };
+  | { kind: 'forEver'; table: JobRowTable };
+
+/** The tables whose rows are jobs. */
+export type JobRowTable = 'jobs' | 'analytics_jobs' | 'conversation_analysis_jobs';
 
 export interface JobDefinition<Q extends QueueName = QueueName, N extends string = string, P = unknown, R = unknown> {
   queue: Q;
@@ -35,6 +39,8 @@ export interface JobDefinition<Q extends QueueName = QueueName, N extends string
   payload: z.ZodType<P>;
   result: z.ZodType<R>;
   once: Once<P>;
+  /** Whose job it is, for turns and caps. Default: the user who asked, else the payload's `dealId`. Undefined: one key for all such jobs. */
+  fairness?: { key?: (payload: P, meta: JobMeta) => string | undefined };
   /** `planned` kinds can be declared, not yet run: type check and boot check leave them out. */
   status: 'ready' | 'planned';
 }
@@ -58,7 +64,8 @@ export function defineQueue<const Q extends QueueName>(definition: QueueDefiniti
 }
 
 export function defineJob<const Q extends QueueName, const N extends string, P, R, const S extends 'ready' | 'planned'>(
-  definition: Omit<JobDefinition<Q, N, P, R>, 'status' | 'once'> & { once: Once<NoInfer<P>>; status: S },
+  definition: Omit<JobDefinition<Q, N, P, R>, 'status' | 'once' | 'fairness'> &
+    Pick<JobDefinition<Q, N, NoInfer<P>, R>, 'once' | 'fairness'> & { status: S },
 ): JobDefinition<Q, N, P, R> & { status: S } {
   return definition;
 }
@@ -71,7 +78,7 @@ export function oneMore<P>(id: (payload: P) => string): Once<P> {
   return { kind: 'oneMore', id };
 }
 
-export function forEver<P>(table: string): Once<P> {
+export function forEver<P>(table: JobRowTable): Once<P> {
   return { kind: 'forEver', table };
 }
 

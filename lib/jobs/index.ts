@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { analyze, conversationAnalysis } from './conversation-analysis.ts';
 import { dailyBrief, generate } from './daily-brief.ts';
-import type { JobDefinition, QueueDefinition, QueueName } from './define.ts';
+import type { JobDefinition, JobRowTable, QueueDefinition, QueueName } from './define.ts';
 import { classify, documentProcessing, extractRisks, ingest, summarize } from './document-processing.ts';
 import { analyzeSentiment, detectBlocker, emailProcessing } from './email-processing.ts';
 import { fetchMessages, gmailFetch } from './gmail-fetch.ts';
@@ -70,3 +70,14 @@ export function isQueueName(name: string): name is QueueName {
 
 /** Queues with at least one kind that has a processor. */
 export const readyQueueNames: readonly QueueName[] = queueNames.filter((queue) => jobs.some((job) => job.queue === queue && job.status === 'ready'));
+
+/** The table whose rows are the jobs of a queue; undefined for queues whose jobs have none. */
+export function rowTableOf(queue: string): JobRowTable | undefined {
+  const job = jobs.find((one) => one.queue === queue && one.once.kind === 'forEver');
+  return job?.once.kind === 'forEver' ? job.once.table : undefined;
+}
+
+/** Kinds that have a processor: what a relay may move. */
+export const readyKinds: readonly { queue: QueueName; name: string }[] = jobs
+  .filter((job) => job.status === 'ready')
+  .map(({ queue, name }) => ({ queue, name }));

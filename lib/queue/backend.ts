@@ -1,5 +1,6 @@
 import type { Job, Queue, QueueEvents, Worker, WorkerOptions } from 'bullmq';
 import type { QueueName } from '../jobs/define.ts';
+import type { FairShares } from './fair/types.ts';
 import type { Store } from './store/types.ts';
 
 export type BullProcessor = (job: Job, token: string | undefined, signal: AbortSignal | undefined) => Promise<unknown>;
@@ -15,6 +16,8 @@ export interface QueueBackend {
   events(name: QueueName): QueueEvents;
   /** Limits, semaphores, flags and single flight, shared by all processes on this backend. */
   readonly store: Store;
+  /** Turns between the users or deals of a queue. */
+  readonly fair: FairShares;
   /**
    * Resolves when a command can be sent now; rejects with `UnavailableError` after `timeoutMs`.
    * Producers call it before `add`: what is never sent cannot land later.

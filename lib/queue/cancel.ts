@@ -1,8 +1,10 @@
 import type { Job } from 'bullmq';
 import type { QueueName } from '../jobs/define.ts';
+import { rowTableOf } from '../jobs/index.ts';
 import type { QueueBackend } from './backend.ts';
 import { CANCEL_TTL_MS, cancelKey } from './keys.ts';
-import type { CancelOutcome, JobState, JobView } from './types.ts';
+import type { Store } from './store/types.ts';
+import type { CancelOutcome, JobState, JobView, RowBackedJobs } from './types.ts';
 import { loadJob, toState, toView } from './view.ts';
 
 export interface CancelDeps {
@@ -11,15 +13,37 @@ export interface CancelDeps {
   ready: () => Promise<void>;
   /** Called before a waiting job is removed: the row is the truth. */
   endRow?: (job: JobView, reason: string) => Promise<void>;
+  /** For jobs whose row is committed first, whatever the queue knows of them. */
+  rows?: Pick<RowBackedJobs, 'cancel'>;
 }
 
 /**
  * Cancels from any process: a durable flag first, then the row, then the job. A running job is stopped by its owner,
  * which looks its flags up; a job that starts in between is stopped the same way.
  */
-export function createCancel({ backend, ready, endRow }: CancelDeps): (queue: QueueName, jobId: string, reason?: string) => Promise<CancelOutcome> {
+export function createCancel({
+  backend,
+  ready,
+  endRow,
+  rows,
+}: CancelDeps): (queue: QueueName, jobId: string, reason?: string) => Promise<CancelOutcome> {
   return async (queue, jobId, reason = 'Cancelled') => {
+    if (rows && rowTableOf(queue)) return cancelRow(rows, queue, jobId, reason);
     await ready();
+    return cancelJob(queue, jobId, reason, endRow);
+  };
+
+  /** Once the row is committed the job is as good as cancelled: should the queue be away, it finds that out when it starts. */
+  async function cancelRow(row: Pick<RowBackedJobs, 'cancel'>, queue: QueueName, jobId: string, reason: string): Promise<CancelOutcome> {
+    const outcome = await row.cancel(queue, jobId, reason);
+    if (outcome !== 'cancelled') return outcome;
+    const told = await ready()
+      .then(() => cancelJob(queue, jobId, reason))
+      .catch(() => undefined);
+    return told === 'cancelling' ? told : 'cancelled';
+  }
+
+  async function cancelJob(queue: QueueName, jobId: string, reason: string, end?: CancelDeps['endRow']): Promise<CancelOutcome> {
     const stored = await loadJob(backend, queue, jobId);
     if (!stored) return 'not_found';
     const { job, state } = stored;
@@ -27,9 +51,9 @@ export function createCancel({ backend, ready, endRow }: CancelDeps): (queue: Qu
     const view = toView(job, state);
     await backend.store.setFlag(cancelKey(queue, jobId), JSON.stringify({ reason, job: view }), CANCEL_TTL_MS);
     if (state === 'active') return 'cancelling';
-    await endRow?.(view, reason);
+    await end?.(view, reason);
     return remove(job);
-  };
+  }
 
   async function remove(job: Job): Promise<CancelOutcome> {
     try {
@@ -43,4 +67,10 @@ export function createCancel({ backend, ready, endRow }: CancelDeps): (queue: Qu
       throw error;
     }
   }
+}
+
+/** Remembers a job whose row alone was cancelled, as `cancelJob` does: it is then shown as cancelled, and no dead letter is made of it. */
+export function createMarkCancelled(store: Pick<Store, 'setFlag'>): (job: Job, reason: string) => Promise<void> {
+  return (job, reason) =>
+    store.setFlag(cancelKey(job.queueName, job.id ?? ''), JSON.stringify({ reason, job: toView(job, 'cancelled') }), CANCEL_TTL_MS);
 }

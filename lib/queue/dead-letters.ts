@@ -28,8 +28,11 @@ export interface AttemptTrace {
 }
 
 export interface FailureRecorder {
-  /** A job failed for good: the row (if any) and the dead letter are written. Never throws: what could not be written is found by the reconciler. */
-  failed(job: Job, error: unknown, trace: AttemptTrace): Promise<void>;
+  /**
+   * A job failed for good: the row (if any) and the dead letter are written. Never throws: what could not be written is found by the reconciler.
+   * False when the row knows of no failure: its work was done (BullMQ was not told in time, and counts the job as stalled), or another run has it.
+   */
+  failed(job: Job, error: unknown, trace: AttemptTrace): Promise<boolean>;
   /** A running job was cancelled: the row is told; no dead letter. */
   cancelled(job: Job, reason: string, trace: AttemptTrace): Promise<void>;
   /** Whether this process has written the failure down already. */
@@ -41,35 +44,43 @@ export interface FailureRecorderDeps<Deps> {
   /** For jobs that never entered a runner. */
   processor: (queue: QueueName, name: string) => AnyProcessor<Deps> | undefined;
   deps: Deps;
+  /** Remembers a cancelled job as such, for those that were cancelled in their row alone. */
+  markCancelled?: (job: Job, reason: string) => Promise<void>;
   log: Logger;
 }
 
 export function createFailureRecorder<Deps>(recorder: FailureRecorderDeps<Deps>): FailureRecorder {
   const known = new WeakSet<Job>();
 
-  async function failed(job: Job, error: unknown, trace: AttemptTrace): Promise<void> {
+  async function failed(job: Job, error: unknown, trace: AttemptTrace): Promise<boolean> {
     try {
-      await endRow(job, { outcome: 'failed', error: messageOf(error) }, trace);
-      await recorder.sink.record(toFailure(job, error));
+      const ended = await endRow(job, { outcome: 'failed', error: messageOf(error) }, trace);
+      if (ended !== false) await recorder.sink.record(toFailure(job, error));
       known.add(job);
+      return ended !== false;
     } catch (problem) {
       recorder.log.error({ error: messageOf(problem) }, 'dead letter not written yet; the reconciler will');
+      return true;
     }
   }
 
   async function cancelled(job: Job, reason: string, trace: AttemptTrace): Promise<void> {
     known.add(job);
+    await recorder.markCancelled?.(job, reason).catch((problem: unknown) => {
+      recorder.log.warn({ error: messageOf(problem) }, 'cancelled job not marked as such');
+    });
     await endRow(job, { outcome: 'cancelled', error: reason }, trace).catch((problem: unknown) => {
       recorder.log.error({ error: messageOf(problem) }, 'row of a cancelled job not updated');
     });
   }
 
-  async function endRow(job: Job, ending: { outcome: 'failed' | 'cancelled'; error: string }, trace: AttemptTrace): Promise<void> {
+  async function endRow(job: Job, ending: { outcome: 'failed' | 'cancelled'; error: string }, trace: AttemptTrace): Promise<boolean | undefined> {
     // A worker only ever serves queues of the catalogue.
     const processor = trace.processor ?? recorder.processor(job.queueName as QueueName, job.name);
+    if (!processor || typeof processor === 'function') return undefined;
     const payload = trace.payload ?? parsedPayload(job);
-    if (!processor || typeof processor === 'function' || payload === undefined) return;
-    await processor.end(payload, { ...ending, runId: trace.runId }, recorder.deps);
+    if (payload === undefined && !processor.byJobId) return undefined;
+    return processor.end(payload, { ...ending, runId: trace.runId, job: { id: job.id ?? '', run: runOf(job) } }, recorder.deps);
   }
 
   return { failed, cancelled, knows: (job) => known.has(job) };

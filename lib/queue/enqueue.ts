@@ -6,14 +6,20 @@ import { currentContext } from '../context.ts';
 import { InvalidInputError, messageOf, PermanentError, UnavailableError } from '../errors.ts';
 import type { JobDefinition, QueueDefinition, QueueName } from '../jobs/define.ts';
 import { ENVELOPE_VERSION, type Envelope } from '../jobs/envelope.ts';
-import { findJob, jobs, queueNames } from '../jobs/index.ts';
+import { findJob, jobs, queueNames, rowTableOf } from '../jobs/index.ts';
 import { deadlineIn } from '../lifecycle.ts';
 import type { QueueBackend } from './backend.ts';
 import { toJobBackoff } from './backoff.ts';
 import { EnqueueError } from './errors.ts';
+import { fairnessKey } from './fair/key.ts';
+import { levelOf } from './fair/slots.ts';
+import type { Share } from './fair/types.ts';
 import type { Enqueued, EnqueueOptions, EnqueueRequest } from './types.ts';
 
-export type QueueSettings = Pick<QueueDefinition, 'attempts' | 'backoff' | 'keep'>;
+export type QueueSettings = Pick<QueueDefinition, 'attempts' | 'backoff' | 'keep'> & {
+  /** Whether users and deals take turns. Default true. */
+  fairness?: boolean;
+};
 
 export interface EnqueueDeps {
   backend: QueueBackend;
@@ -52,13 +58,23 @@ interface Prepared {
   /** Whether the caller named the job, so that an equal earlier request may be the answer. */
   named: boolean;
   data: Envelope;
+  /** Without the priority where the queue is shared out. */
   options: JobsOptions;
+  share?: Share;
+}
+
+/** A request of the relay's. */
+export interface SendRequest extends EnqueueRequest {
+  /** The number of the run. */
+  run?: number;
+  /** The id belongs to this very request: what stands under it already needs no second look. */
+  own?: true;
 }
 
 export interface Enqueue {
   one(request: EnqueueRequest): Promise<Enqueued>;
   /** One round trip per queue; in the order asked. All or none of a queue's jobs are sent. */
-  many(requests: readonly EnqueueRequest[]): Promise<Enqueued[]>;
+  many(requests: readonly SendRequest[]): Promise<Enqueued[]>;
   /** Throws what `one` would throw for a bad request; sends nothing. */
   check(request: EnqueueRequest): void;
 }
@@ -70,11 +86,11 @@ export function createEnqueue(deps: EnqueueDeps): Enqueue {
 
   async function one(request: EnqueueRequest): Promise<Enqueued> {
     const prepared = prepare(request, find, deps);
-    const [job] = await send([prepared], (queue) => queue.add(prepared.name, prepared.data, prepared.options).then((added) => [added]));
+    const [job] = await send([prepared], async (queue) => [await queue.add(prepared.name, prepared.data, prepared.options)]);
     return answer(prepared, job);
   }
 
-  async function many(requests: readonly EnqueueRequest[]): Promise<Enqueued[]> {
+  async function many(requests: readonly SendRequest[]): Promise<Enqueued[]> {
     const prepared = requests.map((request) => prepare(request, find, deps));
     const answers = new Map<Prepared, Enqueued>();
     for (const batch of Map.groupBy(prepared, ({ queue }) => queue).values()) {
@@ -91,17 +107,15 @@ export function createEnqueue(deps: EnqueueDeps): Enqueue {
     const queue = deps.backend.queue(first.queue);
     const deadline = deadlineIn(timeoutMs);
     await deps.backend.ready(timeoutMs).catch((cause: unknown) => {
-      throw new EnqueueError(
-        'not_sent',
-        first.idempotencyKey,
-        `Not sent: the queue is not reachable (${messageOf(cause)}). The job will not appear later; try again.`,
-        cause,
-      );
+      throw notSent(first, cause);
+    });
+    await answerWithin(takeTurns(first.queue, batch), deadline.remainingMs()).catch((cause: unknown) => {
+      throw isAway(cause) ? notSent(first, cause) : cause;
     });
     try {
       return await answerWithin(add(queue), deadline.remainingMs());
     } catch (cause) {
-      if (!(cause instanceof UnavailableError) && !deps.backend.isConnectionError(cause)) throw cause;
+      if (!isAway(cause)) throw cause;
       throw new EnqueueError(
         'unknown',
         first.idempotencyKey,
@@ -109,6 +123,16 @@ export function createEnqueue(deps: EnqueueDeps): Enqueue {
         cause,
       );
     }
+  }
+
+  const isAway = (error: unknown): boolean => error instanceof UnavailableError || deps.backend.isConnectionError(error);
+
+  /** Where users or deals take turns, the priority says whose turn comes when: asked for here, before anything is sent. */
+  async function takeTurns(queue: QueueName, batch: readonly Prepared[]): Promise<void> {
+    const shares = batch.flatMap(({ share }) => share ?? []);
+    if (shares.length === 0) return;
+    const priorities = await deps.backend.fair.priorities(queue, shares);
+    for (const [index, prepared] of batch.filter(({ share }) => share).entries()) prepared.options.priority = priorities[index] ?? 0;
   }
 
   async function answer(prepared: Prepared, job: Job | undefined): Promise<Enqueued> {
@@ -126,6 +150,11 @@ export function createEnqueue(deps: EnqueueDeps): Enqueue {
   return { one, many, check: (request) => void prepare(request, find, deps) };
 }
 
+function notSent({ idempotencyKey }: Prepared, cause: unknown): EnqueueError {
+  const message = `Not sent: the queue is not reachable (${messageOf(cause)}). The job will not appear later; try again.`;
+  return new EnqueueError('not_sent', idempotencyKey, message, cause);
+}
+
 function answerWithin<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new UnavailableError('No answer from the queue in time', { code: 'no_answer' })), timeoutMs);
@@ -133,23 +162,36 @@ function answerWithin<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
   });
 }
 
-function prepare(request: EnqueueRequest, find: NonNullable<EnqueueDeps['find']>, deps: EnqueueDeps): Prepared {
+function prepare(request: SendRequest, find: NonNullable<EnqueueDeps['find']>, deps: EnqueueDeps): Prepared {
   const definition = lookUp(request, find);
   const options: EnqueueOptions = parseOptions(request.options ?? {});
   const payload = parsePayload(definition, request.payload);
-  const named = options.jobId !== undefined || options.idempotencyKey !== undefined;
+  const named = !request.own && (options.jobId !== undefined || options.idempotencyKey !== undefined);
   const idempotencyKey = options.idempotencyKey ?? options.jobId ?? randomUUID();
   const onceId = definition.once.kind === 'forEver' ? undefined : definition.once.id(payload);
   const jobId = options.jobId ?? `${onceId ?? definition.name}-${named ? digest(idempotencyKey) : idempotencyKey}`;
+  const data = makeEnvelope(payload, options, named, deps, request.run ?? deps.run);
+  const settings = deps.settings(definition.queue);
+  const share = (settings.fairness ?? true) && {
+    level: levelOf(options.priority ?? 0),
+    key: fairnessKey(definition, payload, data.meta),
+    delayed: (options.delay ?? 0) > 0,
+  };
   return {
     queue: definition.queue,
     name: definition.name,
     jobId,
     idempotencyKey,
     named,
-    data: makeEnvelope(payload, options, named, deps),
-    options: jobOptions(deps.settings(definition.queue), definition, options, jobId, onceId),
+    data,
+    options: jobOptions(settings, definition, options, jobId, onceId),
+    ...(share ? { share } : {}),
   };
+}
+
+/** Whether jobs of a kind have a row of their own, which is where they are asked for. */
+export function isRowBacked({ queue }: Pick<EnqueueRequest, 'queue'>): boolean {
+  return rowTableOf(queue) !== undefined;
 }
 
 function lookUp({ queue, name }: EnqueueRequest, find: NonNullable<EnqueueDeps['find']>): JobDefinition {
@@ -187,7 +229,7 @@ function invalid(what: string, error: z.ZodError): InvalidInputError {
   return new InvalidInputError(`Invalid ${what}: ${list}`, issues);
 }
 
-function makeEnvelope(payload: unknown, options: EnqueueOptions, named: boolean, { clock, run }: EnqueueDeps): Envelope {
+function makeEnvelope(payload: unknown, options: EnqueueOptions, named: boolean, { clock }: EnqueueDeps, run: number | undefined): Envelope {
   return {
     v: ENVELOPE_VERSION,
     payload,

@@ -16,7 +16,9 @@ export type Outcome =
   /** The process shuts down: back to waiting, no attempt burnt. */
   | { kind: 'handed-back' }
   /** Another run has taken the job over: whatever this one found is void. */
-  | { kind: 'lost' };
+  | { kind: 'lost' }
+  /** The row was asked for again: a newer run does the work, this one ends without a word. */
+  | { kind: 'superseded' };
 
 /** What a processor returns to be called again after `ms` milliseconds, without burning an attempt. */
 export interface Snooze {
@@ -43,6 +45,7 @@ export function outcomeOfError(error: unknown, attemptsLeft: number): Outcome {
 
 function outcomeOfAbort({ kind, message }: JobAbortedError): Outcome {
   if (kind === 'cancelled') return { kind: 'cancelled', reason: message };
+  if (kind === 'superseded') return { kind: 'superseded' };
   return kind === 'shutdown' ? { kind: 'handed-back' } : { kind: 'lost' };
 }
 
@@ -64,6 +67,8 @@ export async function report(outcome: Outcome, job: Job, token: string | undefin
       throw new UnrecoverableError(outcome.reason);
     case 'failed':
       throw unrecoverable(outcome.error);
+    case 'superseded':
+      return null;
     case 'lost':
       throw new UnrecoverableError('Another run has taken this job over');
   }

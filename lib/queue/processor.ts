@@ -32,6 +32,15 @@ export type Begun<Row, Result> =
   /** Finished before, or unchanged: the stored result is the answer, nothing is paid for. */
   | { state: 'finished'; result: Result };
 
+/** How a job of a row ended, or why it is put off, without a result. */
+export interface RowEnding {
+  error: string;
+  /** Absent when the job never entered a runner (stalled out, cancelled while it waited). */
+  runId?: string | undefined;
+  /** `run` is the job's `meta.run`. */
+  job: { id: string; run: number };
+}
+
 /**
  * A kind whose work has a row. The runner calls, in this order: `begin` (takes the fencing token), `run`,
  * `record` (commits the result, guarded by the token, before BullMQ is told). When the job fails for good or is cancelled, `end` is called once.
@@ -41,8 +50,14 @@ export interface RowProcessor<P, R, Row, Deps> {
   run(payload: P, row: Row, context: JobContext<Deps>): Promise<R>;
   /** False when another run has taken the row over: nothing was changed. */
   record(payload: P, result: R, context: JobContext<Deps>): Promise<boolean>;
-  /** `runId` is absent when the job never entered a runner (stalled out, cancelled while it waited). */
-  end(payload: P, ending: { outcome: 'failed' | 'cancelled'; error: string; runId?: string | undefined }, deps: Deps): Promise<void>;
+  /** False when there is nothing to tell of: the row had completed or been cancelled, or another run has it. */
+  end(payload: P, ending: RowEnding & { outcome: 'failed' | 'cancelled' }, deps: Deps): Promise<boolean | undefined>;
+  /** Another attempt follows: the row shows it waiting again, with the error. */
+  putOff?(payload: P, ending: RowEnding, deps: Deps): Promise<void>;
+  /** Live progress, for rows that keep it; at most twice a second. */
+  progress?(payload: P, progress: Progress, context: JobContext<Deps>): Promise<void>;
+  /** The row is found by the job's id: `end` is called also when the payload does not parse. */
+  readonly byJobId?: true;
 }
 
 /** A kind without a row of its own: a plain function. */

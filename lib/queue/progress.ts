@@ -1,4 +1,3 @@
-import type { Job } from 'bullmq';
 import { messageOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Progress } from './processor.ts';
@@ -8,7 +7,11 @@ import type { ActiveRun } from './runs.ts';
 const INTERVAL_MS = 500;
 
 /** Writes a job's progress: the first at once, later ones at most every half second, the newest always. Never fails the job. */
-export function progressWriter(job: Pick<Job, 'updateProgress'>, run: Pick<ActiveRun, 'stopped'>, log: Logger): (progress: Progress) => void {
+export function progressWriter(
+  send: (progress: Progress) => Promise<unknown>,
+  run: Pick<ActiveRun, 'stopped'>,
+  log: Logger,
+): (progress: Progress) => void {
   let pending: Progress | undefined;
   let timer: NodeJS.Timeout | undefined;
 
@@ -16,7 +19,7 @@ export function progressWriter(job: Pick<Job, 'updateProgress'>, run: Pick<Activ
     pending = undefined;
     timer = setTimeout(flush, INTERVAL_MS);
     timer.unref();
-    job.updateProgress({ ...progress }).catch((error: unknown) => log.debug({ error: messageOf(error) }, 'progress not written'));
+    send(progress).catch((error: unknown) => log.debug({ error: messageOf(error) }, 'progress not written'));
   };
   const flush = (): void => {
     timer = undefined;

@@ -54,8 +54,13 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
       deps.backend.store.flags(keys.map(({ jobId }) => cancelKey(queue, jobId))),
     ]);
     const missing = jobs.filter((job, index) => cancelled[index] === undefined && !recorded.has(`${queue}/${job.id}/${runOf(job)}`));
-    for (const job of missing) await deps.failures.failed(job, job.failedReason ?? 'failed', {});
-    return missing.length;
+    let written = 0;
+    for (const job of missing) {
+      if (await deps.failures.failed(job, job.failedReason ?? 'failed', {})) written += 1;
+      // The row tells how it really ended.
+      else await job.remove().catch((error: unknown) => deps.log.debug({ error: messageOf(error) }, 'job of a row that has ended not removed'));
+    }
+    return written;
   }
 
   function tick(): void {

@@ -1,10 +1,11 @@
 import type { QueueName } from '../jobs/define.ts';
 import { envelope, type JobMeta } from '../jobs/envelope.ts';
+import { rowTableOf } from '../jobs/index.ts';
 import type { QueueBackend } from './backend.ts';
 import { runOf } from './dead-letters.ts';
 import { createEnqueue, type EnqueueDeps } from './enqueue.ts';
 import { cancelKey } from './keys.ts';
-import type { Enqueued, JobView, RetryOutcome } from './types.ts';
+import type { Enqueued, JobView, RetryOutcome, RowBackedJobs } from './types.ts';
 import { loadJob } from './view.ts';
 
 export interface RetryDeps {
@@ -12,11 +13,13 @@ export interface RetryDeps {
   /** Resolves when commands can be sent. */
   ready: () => Promise<void>;
   enqueue: EnqueueDeps;
+  rows?: Pick<RowBackedJobs, 'retry'>;
 }
 
 /** Runs a failed or cancelled job again under its own id, from its first attempt; while an equal one is unfinished, that one is the answer. */
-export function createRetry({ backend, ready, enqueue }: RetryDeps): (queue: QueueName, jobId: string) => Promise<RetryOutcome> {
+export function createRetry({ backend, ready, enqueue, rows }: RetryDeps): (queue: QueueName, jobId: string) => Promise<RetryOutcome> {
   return async (queue, jobId) => {
+    if (rows && rowTableOf(queue)) return rows.retry(queue, jobId);
     await ready();
     const found = await findEnded(backend, queue, jobId);
     if ('outcome' in found) return found;
@@ -42,7 +45,7 @@ async function cancelledRerun(backend: QueueBackend, queue: QueueName, jobId: st
   return job ? { queue, name: job.name, jobId, payload: job.payload, run: 2, meta: job } : { outcome: 'not_found' };
 }
 
-export interface Rerun {
+interface Rerun {
   queue: QueueName;
   name: string;
   jobId: string;
@@ -56,7 +59,7 @@ export interface Rerun {
  * Adds the job anew, after the old one and its cancel flag are gone: works while BullMQ keeps the old job and after it has forgotten it.
  * A crash in between loses nothing that the dead letter does not hold.
  */
-export async function runAgain(backend: QueueBackend, deps: EnqueueDeps, rerun: Rerun): Promise<Enqueued> {
+async function runAgain(backend: QueueBackend, deps: EnqueueDeps, rerun: Rerun): Promise<Enqueued> {
   const enqueue = createEnqueue({ ...deps, run: rerun.run });
   const request = {
     queue: rerun.queue,

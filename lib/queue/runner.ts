@@ -3,15 +3,18 @@ import type { Job } from 'bullmq';
 import type { Ai, AiCaller } from '../ai/contract.ts';
 import type { Clock } from '../clock.ts';
 import { runWithContext } from '../context.ts';
-import { InvalidInputError, messageOf, PermanentError } from '../errors.ts';
+import { InvalidInputError, JobAbortedError, messageOf, PermanentError } from '../errors.ts';
 import type { JobDefinition, QueueName } from '../jobs/define.ts';
 import { type Envelope, envelope, type JobMeta } from '../jobs/envelope.ts';
 import { findJob } from '../jobs/index.ts';
 import type { Logger } from '../log.ts';
-import type { FailureRecorder } from './dead-letters.ts';
+import { type FailureRecorder, runOf } from './dead-letters.ts';
 import { parsePayload } from './enqueue.ts';
+import type { Caps } from './fair/caps.ts';
+import { fairnessKey } from './fair/key.ts';
 import { type Outcome, outcomeOfError, outcomeOfResult, report } from './outcome.ts';
-import type { JobContext, Processor, RowProcessor } from './processor.ts';
+import { createOutlast, type Outlast } from './outlast.ts';
+import type { JobContext, Processor, Progress, RowProcessor } from './processor.ts';
 import { progressWriter } from './progress.ts';
 import type { ActiveRun, ActiveRuns } from './runs.ts';
 
@@ -41,6 +44,8 @@ export interface RunnerDeps<Deps> {
   clock: Clock;
   log: Logger;
   onAttempt?: (report: AttemptReport) => void;
+  /** How many jobs of one user or deal run at a time. Absent where no queue has a cap. */
+  caps?: Caps;
   /** Where kinds are looked up. Default: the catalogue. */
   find?: (queue: string, name: string) => JobDefinition | undefined;
 }
@@ -58,6 +63,7 @@ interface Attempt<Deps> {
   processor: AnyProcessor<Deps>;
   payload: unknown;
   context: JobContext<Deps>;
+  database: Outlast;
 }
 
 /** The one executor of every mode: parse, begin, run, record, report. */
@@ -85,9 +91,10 @@ export function createRunner<Deps>(deps: RunnerDeps<Deps>): Runner {
     let attempt: Attempt<Deps> | undefined;
     try {
       attempt = parse(job, active);
-      return await unlessStopped(begin(attempt), active);
+      return await unlessStopped(withinCap(attempt), active);
     } catch (error) {
-      return settle(job, attempt, active, outcomeOfError(error, attemptsLeft(job)));
+      const outcome = attempt?.database.away && isTimeout(error) ? STILL_AWAY : outcomeOfError(error, attemptsLeft(job));
+      return settle(job, attempt, active, outcome);
     }
   }
 
@@ -99,25 +106,35 @@ export function createRunner<Deps>(deps: RunnerDeps<Deps>): Runner {
     const processor = deps.processor(queue, job.name);
     if (!processor) throw new PermanentError(`"${job.name}" on queue "${queue}" has no processor in this version`, { code: 'not_there_yet' });
     const payload = parsePayload(definition, data.payload);
-    return { job, queue, definition, processor, payload, context: makeContext(job, queue, data.meta, active) };
+    const context = makeContext(job, queue, data.meta, active);
+    if (typeof processor !== 'function' && processor.progress) mirrorProgress(processor.progress, payload, context, job, active);
+    return { job, queue, definition, processor, payload, context, database: createOutlast(active, deps.log) };
+  }
+
+  async function withinCap(attempt: Attempt<Deps>): Promise<Outcome> {
+    if (!deps.caps) return begin(attempt);
+    const { job, definition, payload, context } = attempt;
+    const place = await deps.caps.enter(job, fairnessKey(definition, payload, context.meta));
+    if (place.kind === 'put off') return { kind: 'snooze', ms: place.waitMs };
+    return begin(attempt).finally(place.leave);
   }
 
   async function begin(attempt: Attempt<Deps>): Promise<Outcome> {
-    const { processor, payload, context } = attempt;
+    const { processor, payload, context, database } = attempt;
     if (typeof processor === 'function') return outcomeOfResult(await processor(payload, context));
-    const begun = await processor.begin(payload, context);
+    const begun = await database.step(() => processor.begin(payload, context));
     return begun.state === 'finished' ? { kind: 'done', result: begun.result } : runWithRow(processor, begun.row, attempt);
   }
 
   async function runWithRow(
     processor: RowProcessor<unknown, unknown, unknown, Deps>,
     row: unknown,
-    { payload, context }: Attempt<Deps>,
+    { payload, context, database }: Attempt<Deps>,
   ): Promise<Outcome> {
     const outcome = outcomeOfResult(await processor.run(payload, row, context));
     if (outcome.kind !== 'done') return outcome;
     context.signal.throwIfAborted();
-    return (await processor.record(payload, outcome.result, context)) ? outcome : { kind: 'lost' };
+    return (await database.step(() => processor.record(payload, outcome.result, context))) ? outcome : { kind: 'lost' };
   }
 
   /** Endings without a result are written down before BullMQ is told. */
@@ -125,7 +142,18 @@ export function createRunner<Deps>(deps: RunnerDeps<Deps>): Runner {
     const trace = () => ({ runId: active.runId, processor: attempt?.processor, payload: attempt?.payload });
     if (outcome.kind === 'failed') await deps.failures.failed(job, outcome.error, trace());
     if (outcome.kind === 'cancelled') await deps.failures.cancelled(job, outcome.reason, trace());
+    if (attempt) await putOff(attempt, outcome);
     return outcome;
+  }
+
+  /** The row shows that the job waits again. Without it nothing is lost: the next attempt takes the row as it is. */
+  async function putOff({ processor, payload, context, job }: Attempt<Deps>, outcome: Outcome): Promise<void> {
+    const error = reasonToWait(outcome);
+    if (error === undefined || typeof processor === 'function' || !processor.putOff) return;
+    const ending = { error, runId: context.runId, job: { id: context.job.id, run: runOf(job) } };
+    await processor.putOff(payload, ending, deps.deps).catch((problem: unknown) => {
+      deps.log.warn({ error: messageOf(problem) }, 'row of a job that is put off not updated');
+    });
   }
 
   function makeContext(job: Job, queue: QueueName, meta: JobMeta, active: ActiveRun): JobContext<Deps> {
@@ -145,9 +173,21 @@ export function createRunner<Deps>(deps: RunnerDeps<Deps>): Runner {
       get signal() {
         return active.signal;
       },
-      progress: progressWriter(job, active, deps.log),
+      progress: progressWriter((progress) => job.updateProgress({ ...progress }), active, deps.log),
       log: deps.log,
     };
+  }
+
+  /** For rows that keep their progress: written with the job's own, as often. */
+  function mirrorProgress(
+    write: NonNullable<RowProcessor<unknown, unknown, unknown, Deps>['progress']>,
+    payload: unknown,
+    context: JobContext<Deps>,
+    job: Job,
+    active: ActiveRun,
+  ): void {
+    const both = (progress: Progress) => Promise.all([job.updateProgress({ ...progress }), write(payload, progress, context)]);
+    context.progress = progressWriter(both, active, deps.log);
   }
 
   function announce(job: Job, outcome: Outcome, durationMs: number): void {
@@ -170,7 +210,22 @@ const EVENTS: Record<Outcome['kind'], string> = {
   failed: 'job failed',
   'handed-back': 'job handed back',
   lost: 'job taken over by another run',
+  superseded: 'job superseded by a newer run',
 };
+
+/** Undefined for outcomes after which the job does not wait. */
+function reasonToWait(outcome: Outcome): string | undefined {
+  switch (outcome.kind) {
+    case 'retry':
+      return messageOf(outcome.error);
+    case 'rate-limited':
+      return `${outcome.key} is limited`;
+    case 'snooze':
+      return 'Put off';
+    default:
+      return undefined;
+  }
+}
 
 function describe(outcome: Outcome): Record<string, unknown> {
   switch (outcome.kind) {
@@ -186,6 +241,13 @@ function describe(outcome: Outcome): Record<string, unknown> {
     default:
       return {};
   }
+}
+
+/** The database was away for as long as an attempt may take. */
+const STILL_AWAY: Outcome = { kind: 'snooze', ms: 5_000 };
+
+function isTimeout(error: unknown): boolean {
+  return error instanceof JobAbortedError && error.kind === 'timeout';
 }
 
 /** A run that is told to stop is left behind at once, even when it does not listen; its late writes are fenced. */

@@ -1,17 +1,18 @@
 import type { JobType } from 'bullmq';
 import type { Clock } from '../clock.ts';
-import { NotFoundError, UnavailableError } from '../errors.ts';
+import { NotFoundError, PermanentError, UnavailableError } from '../errors.ts';
 import type { JobDefinition, QueueName } from '../jobs/define.ts';
-import { queueNames } from '../jobs/index.ts';
+import { queueNames, rowTableOf } from '../jobs/index.ts';
 import { deadlineIn, within } from '../lifecycle.ts';
 import type { QueueBackend } from './backend.ts';
 import { type CancelDeps, createCancel } from './cancel.ts';
-import { createEnqueue, type Enqueue, type QueueSettings } from './enqueue.ts';
+import { createEnqueue, type Enqueue, isRowBacked, type QueueSettings } from './enqueue.ts';
 import { JobFailedError } from './errors.ts';
 import { createJobEvents, type JobEvents } from './events.ts';
 import { cancelKey, LAST_POLL_KEY } from './keys.ts';
-import { createRetry, type Rerun, runAgain } from './retry.ts';
-import type { Enqueued, JobEvent, JobState, JobView, QueueCounts, QueueService, QueueStats } from './types.ts';
+import { createRetry } from './retry.ts';
+import { createSendEntries, type SendEntries } from './send-entries.ts';
+import type { JobEvent, JobState, JobView, QueueCounts, QueueService, QueueStats, RowBackedJobs } from './types.ts';
 import { loadJob, toView } from './view.ts';
 
 export interface QueueServiceDeps {
@@ -20,6 +21,8 @@ export interface QueueServiceDeps {
   clock: Clock;
   /** Tells the row of a job that is cancelled before it started. Absent where no database is at hand (an app's own process). */
   endRow?: CancelDeps['endRow'];
+  /** Jobs with a row of their own; absent where no database is at hand. */
+  rows?: RowBackedJobs;
   find?: (queue: string, name: string) => JobDefinition | undefined;
   /** Longest wait for a connection and for one answer. Default 2,000 ms. */
   timeoutMs?: number;
@@ -29,9 +32,16 @@ export interface QueueServiceDeps {
 const FIRST_LOOK_MS = 25;
 const LOOK_EVERY_MS = 1_000;
 
-export function createQueueService(
-  deps: QueueServiceDeps,
-): QueueService & { enqueueMany: Enqueue['many']; lastPoll(): Promise<number | undefined>; runAgain(rerun: Rerun): Promise<Enqueued> } {
+/** What the processes of Hivepulse itself do with queues besides. */
+export interface OwnQueueService extends QueueService {
+  enqueueMany: Enqueue['many'];
+  /** The newest heartbeat of any worker, in milliseconds since the epoch. */
+  lastPoll(): Promise<number | undefined>;
+  /** For the relay. */
+  sendEntries: SendEntries;
+}
+
+export function createQueueService(deps: QueueServiceDeps): OwnQueueService {
   const { backend } = deps;
   const enqueue = createEnqueue(deps);
   const events = createJobEvents(backend);
@@ -42,6 +52,10 @@ export function createQueueService(
   async function getJob(queue: QueueName, jobId: string): Promise<JobView | undefined> {
     await ready();
     const [stored, [flag]] = await Promise.all([loadJob(backend, queue, jobId), backend.store.flags([cancelKey(queue, jobId)])]);
+    const unfinished = stored && !FINAL.includes(stored.state);
+    // What the queue does not know, or holds for ended, the row knows better: it may not have been sent yet, or have been asked for again.
+    const row = unfinished || !rowTableOf(queue) ? undefined : await deps.rows?.view(queue, jobId);
+    if (row && (!stored || !FINAL.includes(row.state))) return row;
     if (!stored) return flag === undefined ? undefined : cancelledView(flag);
     return toView(stored.job, stored.state === 'failed' && flag !== undefined ? 'cancelled' : stored.state);
   }
@@ -54,8 +68,9 @@ export function createQueueService(
   }
 
   return {
-    enqueue: enqueue.one,
+    enqueue: (request) => (isRowBacked(request) ? rowsOf(deps).create(request) : enqueue.one(request)),
     enqueueMany: enqueue.many,
+    sendEntries: createSendEntries(deps),
     stats: async () => {
       await ready();
       return countAll(backend);
@@ -66,21 +81,25 @@ export function createQueueService(
       return (await backend.queue(queue).getDeduplicationJobId(onceId)) ?? undefined;
     },
     getFailedJobs,
-    cancelJob: createCancel({ backend, ready, ...(deps.endRow ? { endRow: deps.endRow } : {}) }),
-    retryJob: createRetry({ backend, ready, enqueue: deps }),
+    cancelJob: createCancel({ backend, ready, ...(deps.endRow ? { endRow: deps.endRow } : {}), ...(deps.rows ? { rows: deps.rows } : {}) }),
+    retryJob: createRetry({ backend, ready, enqueue: deps, ...(deps.rows ? { rows: deps.rows } : {}) }),
     waitForJob: (queue, jobId, options) => waitForJob(events, getJob, queue, jobId, options),
     onJobEvent: events.on,
     ping: (timeoutMs) => ping(backend, timeoutMs ?? deps.timeoutMs ?? 2_000),
-    runAgain: async (rerun) => {
-      await ready();
-      return runAgain(backend, deps, rerun);
-    },
     async lastPoll() {
       await ready();
       const [value] = await backend.store.flags([LAST_POLL_KEY]);
       return value === undefined ? undefined : Number(value);
     },
   };
+}
+
+function rowsOf({ rows }: QueueServiceDeps): RowBackedJobs {
+  if (rows) return rows;
+  throw new PermanentError(
+    'Jobs on this queue have a row of their own and are asked for in the database. Set SUPABASE_URL and SUPABASE_SERVICE_ROLE_KEY (or DATABASE_URL), or HIVEPULSE_URL and HIVEPULSE_API_KEY',
+    { code: 'needs_database' },
+  );
 }
 
 /** A job that was cancelled before it started is gone from the queue; its flag keeps what it was. */

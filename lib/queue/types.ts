@@ -84,6 +84,21 @@ export type CancelOutcome =
 
 export type RetryOutcome = { outcome: 'retried'; jobId: string; deduplicated: boolean } | { outcome: 'not_failed' | 'not_found' };
 
+/**
+ * Jobs with a row of their own are asked for, cancelled and run again in the database; their row's id is their id.
+ * Implemented by `lib/relay/rows.ts`; absent where no database is at hand (an app's own process).
+ */
+export interface RowBackedJobs {
+  /** Throws as `QueueService.enqueue` does, and `InsufficientCreditsError`. */
+  create(request: EnqueueRequest): Promise<Enqueued>;
+  /** Commits the row; says nothing about the queue. */
+  cancel(queue: QueueName, jobId: string, reason: string): Promise<'cancelled' | 'finished' | 'not_found'>;
+  /** Throws `InsufficientCreditsError`. */
+  retry(queue: QueueName, jobId: string): Promise<RetryOutcome>;
+  /** The job as its row tells it, for jobs that no queue knows: not sent yet, or forgotten. */
+  view(queue: QueueName, jobId: string): Promise<JobView | undefined>;
+}
+
 /** Everything the API, the CLI and the demo do with queues, the same on both backends. Built by `createQueueService` in `lib/queue/service.ts`. */
 export interface QueueService {
   /** Throws `InvalidInputError` (payload or option, naming the field), `EnqueueError` ('not sent' or 'unknown'), `PermanentError` (unknown or planned kind). */

@@ -1,4 +1,4 @@
-import { type Job, UnrecoverableError, type Worker } from 'bullmq';
+import { type Job, type Queue, UnrecoverableError, type Worker } from 'bullmq';
 import type { Clock } from '../clock.ts';
 import { messageOf } from '../errors.ts';
 import type { QueueName } from '../jobs/define.ts';
@@ -13,7 +13,12 @@ import type { ActiveRuns } from './runs.ts';
 
 export interface QueueWorkersDeps {
   backend: QueueBackend;
-  queues: readonly { queue: QueueName; concurrency: number }[];
+  queues: readonly {
+    queue: QueueName;
+    concurrency: number;
+    /** Jobs of the queue that run at a time in all processes together; 0 or absent = any number. The last worker to start decides. */
+    maxActive?: number;
+  }[];
   runner: Runner;
   runs: ActiveRuns;
   failures: FailureRecorder;
@@ -44,6 +49,7 @@ export function createQueueWorkers(deps: QueueWorkersDeps): Service & { isRunnin
     await deps.backend.ready(START_WITHIN_MS);
     for (const { queue, concurrency } of deps.queues) workers.push(createWorker(queue, concurrency));
     await Promise.all(workers.map((worker) => worker.waitUntilReady()));
+    await Promise.all(deps.queues.map(({ queue, maxActive = 0 }) => limitActive(deps.backend.queue(queue), maxActive)));
     for (const worker of workers) worker.run().catch((error: unknown) => deps.log.error({ error: messageOf(error) }, 'worker loop ended'));
     beat();
     heartbeat = setInterval(beat, HEARTBEAT_MS);
@@ -72,7 +78,9 @@ export function createQueueWorkers(deps: QueueWorkersDeps): Service & { isRunnin
   async function onFailed(job: Job | undefined, error: Error): Promise<void> {
     if (!job || deps.failures.knows(job) || !isFinal(job, error)) return;
     const [cancelled] = await deps.backend.store.flags([cancelKey(job.queueName, job.id ?? '')]).catch(() => [undefined]);
-    if (cancelled === undefined) await deps.failures.failed(job, error, {});
+    if (cancelled !== undefined || (await deps.failures.failed(job, error, {}))) return;
+    // The row tells how it really ended.
+    await job.remove().catch((problem: unknown) => deps.log.debug({ error: messageOf(problem) }, 'job of a row that has ended not removed'));
   }
 
   function beat(): void {
@@ -110,6 +118,12 @@ export function createQueueWorkers(deps: QueueWorkersDeps): Service & { isRunnin
   }
 
   return { name: 'queue-workers', start, stop, isRunning };
+}
+
+/** BullMQ keeps the number with the queue: what an earlier setting left there goes too. */
+async function limitActive(queue: Queue, maxActive: number): Promise<void> {
+  if (maxActive > 0) await queue.setGlobalConcurrency(maxActive);
+  else if ((await queue.getGlobalConcurrency()) !== null) await queue.removeGlobalConcurrency();
 }
 
 function isFinal(job: Job, error: Error): boolean {

@@ -117,30 +117,39 @@ end
 $$;
 
 -- For a relay: the oldest due jobs of these kinds, `p_limit` of each kind at most, held for `p_lease_ms`. `p_kinds`: [{ queue, name }].
--- Asked again with the same claim (its answer was lost), it answers the same rows. With `p_ids` only those.
+-- Asked again with the same claim (its answer was lost), it answers the same rows. With `p_ids` only those, however many.
 create or replace function public.claim_outbox(p_claim uuid, p_kinds text, p_limit integer, p_lease_ms integer, p_ids text default null) returns jsonb
 language plpgsql security invoker set search_path = '' as $$
 declare
   v_claimed jsonb;
-  v_until timestamptz := clock_timestamp() + p_lease_ms * interval '1 millisecond';
+  v_now timestamptz := clock_timestamp();
+  v_ids bigint[];
 begin
   if not exists (select from public.job_outbox where claim_id = p_claim and ended is null) then
-    with due as (
-      select o.id
+    if p_ids is null then
+      select array_agg(o.id) into v_ids
       from jsonb_to_recordset(p_kinds::jsonb) as k(queue text, name text)
       cross join lateral (
         select c.id from public.job_outbox c
-        where c.ended is null and c.queue = k.queue and c.name = k.name and c.available_at <= clock_timestamp()
-          and (c.claimed_until is null or c.claimed_until < clock_timestamp())
-          and (p_ids is null or c.id in (select value::bigint from jsonb_array_elements_text(p_ids::jsonb)))
+        where c.ended is null and c.queue = k.queue and c.name = k.name and c.available_at <= v_now
+          and (c.claimed_until is null or c.claimed_until < v_now)
         order by c.available_at, c.id
         limit p_limit
         for update skip locked
-      ) o
-    )
+      ) o;
+    else
+      select array_agg(o.id) into v_ids
+      from (
+        select c.id from public.job_outbox c
+        where c.id = any (array(select value::bigint from jsonb_array_elements_text(p_ids::jsonb)))
+          and c.ended is null and c.available_at <= v_now and (c.claimed_until is null or c.claimed_until < v_now)
+          and exists (select from jsonb_to_recordset(p_kinds::jsonb) as k(queue text, name text) where k.queue = c.queue and k.name = c.name)
+        for update skip locked
+      ) o;
+    end if;
     update public.job_outbox o
-    set claim_id = p_claim, claimed_until = v_until, attempts = o.attempts + 1, updated_at = now()
-    from due where o.id = due.id;
+    set claim_id = p_claim, claimed_until = v_now + p_lease_ms * interval '1 millisecond', attempts = o.attempts + 1, updated_at = now()
+    where o.id = any (v_ids);
     if not found then return '[]'; end if;
   end if;
   select coalesce(jsonb_agg(jsonb_build_object(
@@ -164,18 +173,24 @@ begin
   with result as (
     select * from jsonb_to_recordset(p_results::jsonb)
       as r(id bigint, asked integer, ended text, "jobId" text, error text, "retryMs" integer)
+  ), held as materialized (
+    -- In the order in which the triggers of the job tables take them, so that neither waits for the other in a circle.
+    select o.id from public.job_outbox o
+    where o.id in (select id from result) and o.ended is null
+    order by o.row_table collate "C" nulls first, o.id
+    for update
   ), done as (
     update public.job_outbox o
     set ended = case when o.asked = r.asked then r.ended end,
         ended_at = case when o.asked = r.asked and r.ended is not null then now() end,
-        ended_job_id = case when r.ended is not null then r."jobId" end,
+        ended_job_id = case when o.asked = r.asked then r."jobId" end,
         error = r.error,
         claim_id = null,
         claimed_until = null,
         available_at = case when r."retryMs" is null then o.available_at else clock_timestamp() + r."retryMs" * interval '1 millisecond' end,
         updated_at = now()
-    from result r
-    where o.id = r.id and o.ended is null
+    from result r join held on held.id = r.id
+    where o.id = r.id
     returning o.id, o.ended, o.row_table, o.row_id, o.ended_job_id, o.job_id
   ), merged_stories as (
     update public.stories s set job_id = d.ended_job_id
@@ -210,6 +225,30 @@ language sql stable security invoker set search_path = '' as $$
   from public.job_outbox o
   join jsonb_to_recordset(p_kinds::jsonb) as k(queue text, name text) on k.queue = o.queue and k.name = o.name
   where o.ended is null and o.available_at <= clock_timestamp()
+$$;
+
+-- Milliseconds until the next entry that is not due yet; null when there is none.
+create or replace function public.next_outbox_due_ms(p_kinds text) returns double precision
+language sql volatile security invoker set search_path = '' as $$
+  select case when count(*) > 0 then greatest(0, extract(epoch from min(next.available_at) - clock_timestamp()) * 1000) end
+  from jsonb_to_recordset(p_kinds::jsonb) as k(queue text, name text)
+  cross join lateral (
+    select o.available_at from public.job_outbox o
+    where o.ended is null and o.queue = k.queue and o.name = k.name and o.available_at > clock_timestamp()
+    order by o.available_at limit 1
+  ) next
+$$;
+
+-- Stories whose job should be under way, untouched since `p_before` and in no outbox; by id, after `p_after`.
+create or replace function public.unfinished_stories(p_before timestamptz, p_after uuid, p_limit integer) returns jsonb
+language sql stable security invoker set search_path = '' as $$
+  select coalesce(jsonb_agg(jsonb_build_object('id', f.id, 'jobId', f.job_id) order by f.id), '[]')
+  from (
+    select s.id, s.job_id from public.stories s
+    where s.scoring_status in ('queued', 'processing') and s.updated_at < p_before and (p_after is null or s.id > p_after) and s.job_id is not null
+      and not exists (select from public.job_outbox o where o.queue = 'story-enhancement' and o.job_id = s.job_id and o.ended is null)
+    order by s.id limit p_limit
+  ) f
 $$;
 
 -- Stores a story and asks for its enhancement, both or neither. `p_story`: the columns as JSON, its id included: asked twice, it is stored once.
@@ -266,6 +305,8 @@ revoke execute on function
   public.finish_outbox(text),
   public.prune_outbox(bigint, integer),
   public.outbox_backlog(text),
+  public.next_outbox_due_ms(text),
+  public.unfinished_stories(timestamptz, uuid, integer),
   public.create_story(text, text),
   public.ask_for_story(uuid, text)
 from public, anon, authenticated;
@@ -276,6 +317,8 @@ grant execute on function
   public.finish_outbox(text),
   public.prune_outbox(bigint, integer),
   public.outbox_backlog(text),
+  public.next_outbox_due_ms(text),
+  public.unfinished_stories(timestamptz, uuid, integer),
   public.create_story(text, text),
   public.ask_for_story(uuid, text)
 to service_role;

@@ -81,39 +81,104 @@ begin
 end
 $$;
 
--- After each insert and change of status: waiting rows ask for their job, ended rows take back what has not been sent.
-create or replace function public.hivepulse_job_row_after() returns trigger language plpgsql security definer set search_path = '' as $$
+-- Asks for the jobs of rows, which are given as JSON, the oldest first. `p_replaces` null: those whose run is not the first.
+create or replace function public.put_job_rows(p_table text, p_rows jsonb[], p_replaces boolean default null) returns void
+language sql security definer set search_path = '' as $$
+  insert into public.job_outbox as o (queue, name, job_id, payload, options, run, replaces, row_table, row_id, available_at)
+  select
+    words.queue,
+    coalesce(r ->> 'type', 'analyze'),
+    r ->> 'id',
+    case p_table
+      when 'jobs' then public.hivepulse_json(r -> 'payload')
+      when 'analytics_jobs' then coalesce(nullif(public.hivepulse_json(r -> 'params'), 'null'), '{}') || jsonb_build_object('userId', r -> 'user_id')
+      else jsonb_build_object('conversationId', r -> 'conversation_id')
+    end,
+    options.given - 'delay' || jsonb_strip_nulls(jsonb_build_object('userId', coalesce(r ->> 'user_id', r ->> 'created_by'))),
+    (r ->> 'run')::integer,
+    coalesce(p_replaces, (r ->> 'run')::integer > 1),
+    p_table,
+    (r ->> 'id')::uuid,
+    -- The delay is for the first time that the first run is sent.
+    now() + case when p_replaces is null and (r ->> 'run')::integer = 1 and jsonb_typeof(options.given -> 'delay') = 'number'
+      then (options.given ->> 'delay')::double precision * interval '1 millisecond' else interval '0' end
+  from unnest(p_rows) as r
+  cross join public.job_row_words(p_table) as words
+  cross join lateral (select coalesce(nullif(public.hivepulse_json(r -> 'options'), 'null'), '{}') as given) options
+  order by r ->> 'created_at', r ->> 'id'
+  on conflict (queue, job_id) where ended is null do update
+  set payload = excluded.payload, options = excluded.options, run = excluded.run, replaces = o.replaces or excluded.replaces,
+      available_at = excluded.available_at, asked = o.asked + 1, updated_at = now()
+$$;
+
+-- After each statement that inserts, changes or deletes rows: waiting ones ask for their job, ended ones take back what has not been sent.
+-- Once for all rows of the statement, the entries locked in one order, so that statements that meet never wait for each other in a circle.
+create or replace function public.hivepulse_job_rows_after() returns trigger language plpgsql security definer set search_path = '' as $$
 declare
   words record := public.job_row_words(tg_table_name);
+  v_ended text[];
+  v_waiting jsonb[];
 begin
-  if tg_op = 'DELETE' or new.status in (words.done, 'failed', 'cancelled') then
-    update public.job_outbox set ended = 'void', ended_at = now(), updated_at = now()
-    where queue = words.queue and job_id = old.id::text and ended is null;
-  elsif new.status = words.waiting and coalesce(current_setting('hivepulse.report', true), '') <> 'on' then
-    perform public.put_job_row(tg_table_name, to_jsonb(new), new.run > 1);
+  if tg_op = 'INSERT' then
+    select array_agg(to_jsonb(n)) into v_waiting from new_rows n where n.status = words.waiting;
+  elsif tg_op = 'DELETE' then
+    select array_agg(o.id::text) into v_ended from old_rows o;
+  else
+    select array_agg(n.id::text) filter (where n.status in (words.done, 'failed', 'cancelled')),
+      array_agg(to_jsonb(n)) filter (where n.status = words.waiting and coalesce(current_setting('hivepulse.report', true), '') <> 'on')
+    into v_ended, v_waiting
+    from new_rows n join old_rows o on o.id = n.id where n.status is distinct from o.status;
   end if;
+  if v_ended is null and v_waiting is null then return null; end if;
+  if tg_op <> 'INSERT' then
+    perform from public.job_outbox
+    where queue = words.queue and ended is null and job_id = any (v_ended || array(select r ->> 'id' from unnest(v_waiting) as r))
+    order by id for update;
+  end if;
+  update public.job_outbox set ended = 'void', ended_at = now(), updated_at = now()
+  where queue = words.queue and ended is null and job_id = any (v_ended);
+  if v_waiting is not null then perform public.put_job_rows(tg_table_name, v_waiting); end if;
   return null;
 end
 $$;
 
--- Asks for the job of a row, which is given as JSON.
-create or replace function public.put_job_row(p_table text, p_row jsonb, p_replaces boolean) returns bigint
-language sql security definer set search_path = '' as $$
-  select public.put_outbox(
-    words.queue,
-    coalesce(p_row ->> 'type', 'analyze'),
-    p_row ->> 'id',
-    case p_table
-      when 'jobs' then p_row -> 'payload'
-      when 'analytics_jobs' then coalesce(nullif(p_row -> 'params', 'null'), '{}') || jsonb_build_object('userId', p_row -> 'user_id')
-      else jsonb_build_object('conversationId', p_row -> 'conversation_id')
-    end,
-    -- The delay is for the first run.
-    coalesce(nullif(p_row -> 'options', 'null'), '{}') - case when (p_row ->> 'run')::integer > 1 then 'delay' else '' end
-      || jsonb_strip_nulls(jsonb_build_object('userId', coalesce(p_row ->> 'user_id', p_row ->> 'created_by'))),
-    (p_row ->> 'run')::integer, p_replaces, p_table, (p_row ->> 'id')::uuid
-  )
-  from public.job_row_words(p_table) as words
+-- Policies that an adopted table had may let users write, and some servers in front of the database grant all tables to everybody: this holds all the same.
+create or replace function public.hivepulse_users_only_read(p_table text) returns void
+language plpgsql set search_path = '' as $$
+declare
+  v_command text;
+begin
+  foreach v_command in array array['insert', 'update', 'delete'] loop
+    execute format('drop policy if exists %I on public.%I', 'hivepulse_no_' || v_command, p_table);
+    execute format(
+      'create policy %I on public.%I as restrictive for %s to anon, authenticated %s (false)',
+      'hivepulse_no_' || v_command, p_table, v_command, case v_command when 'insert' then 'with check' else 'using' end
+    );
+  end loop;
+end
+$$;
+
+-- The status of an adopted table: text, waiting by default, without older rules for its words (they may lack `cancelled`).
+create or replace function public.hivepulse_adopt_status(p_table text, p_waiting text, p_column text default 'status') returns void
+language plpgsql set search_path = '' as $$
+declare
+  v_table regclass := format('public.%I', p_table)::regclass;
+  v_type regtype;
+  v_column smallint;
+  v_rule record;
+begin
+  select atttypid::regtype, attnum into v_type, v_column from pg_catalog.pg_attribute where attrelid = v_table and attname = p_column;
+  for v_rule in
+    select conname from pg_catalog.pg_constraint
+    where conrelid = v_table and contype = 'c' and conkey = array[v_column] and conname <> p_table || '_' || p_column || '_words'
+  loop
+    execute format('alter table %s drop constraint %I', v_table, v_rule.conname);
+  end loop;
+  if v_type not in ('text'::regtype, 'character varying'::regtype) then
+    execute format('alter table %s alter column %2$I drop default, alter column %2$I type text using %2$I::text', v_table, p_column);
+  end if;
+  execute format('alter table %s alter column %I set default %L', v_table, p_column, p_waiting);
+end
 $$;
 
 do $$
@@ -141,6 +206,12 @@ begin
         add column if not exists created_at timestamptz not null default now(),
         add column if not exists updated_at timestamptz not null default now()
     $f$, t);
+    perform public.hivepulse_adopt_status(t, words.waiting);
+    execute format('update public.%I set attempts = coalesce(attempts, 0), progress = coalesce(progress, 0), total = coalesce(total, 0),
+      created_at = coalesce(created_at, now()), updated_at = coalesce(updated_at, now())
+      where attempts is null or progress is null or total is null or created_at is null or updated_at is null', t);
+    execute format('alter table public.%I alter column attempts set default 0, alter column progress set default 0, alter column total set default 0,
+      alter column created_at set default now(), alter column updated_at set default now()', t);
     if not exists (select from pg_catalog.pg_constraint where conname = t || '_status_words' and conrelid = format('public.%I', t)::regclass) then
       -- Not valid: rows of an adopted table may hold words of their own; new ones may not.
       execute format(
@@ -153,10 +224,19 @@ begin
     execute format('drop trigger if exists hivepulse_before on public.%I', t);
     execute format('create trigger hivepulse_before before insert or update on public.%I for each row execute function public.hivepulse_job_row_before()', t);
     execute format('drop trigger if exists hivepulse_asked on public.%I', t);
-    execute format('create trigger hivepulse_asked after insert or delete on public.%I for each row execute function public.hivepulse_job_row_after()', t);
+    execute format(
+      'create trigger hivepulse_asked after insert on public.%I referencing new table as new_rows
+      for each statement execute function public.hivepulse_job_rows_after()', t
+    );
     execute format('drop trigger if exists hivepulse_changed on public.%I', t);
     execute format(
-      'create trigger hivepulse_changed after update of status on public.%I for each row when (old.status is distinct from new.status) execute function public.hivepulse_job_row_after()', t
+      'create trigger hivepulse_changed after update on public.%I referencing old table as old_rows new table as new_rows
+      for each statement execute function public.hivepulse_job_rows_after()', t
+    );
+    execute format('drop trigger if exists hivepulse_deleted on public.%I', t);
+    execute format(
+      'create trigger hivepulse_deleted after delete on public.%I referencing old table as old_rows
+      for each statement execute function public.hivepulse_job_rows_after()', t
     );
     execute format('alter table public.%I enable row level security', t);
     execute format('revoke all on public.%I from anon, authenticated', t);
@@ -165,7 +245,9 @@ begin
     execute format('drop policy if exists hivepulse_own on public.%I', t);
     execute format('drop policy if exists hivepulse_service on public.%I', t);
     execute format('create policy hivepulse_service on public.%I for all to service_role using (true) with check (true)', t);
+    perform public.hivepulse_users_only_read(t);
   end loop;
+  perform public.hivepulse_users_only_read('conversations');
 end
 $$;
 
@@ -208,6 +290,10 @@ create trigger hivepulse_touch before update on public.conversations for each ro
 do $$
 begin
   if not exists (select from pg_catalog.pg_constraint where conname = 'conversations_analysis_status_words' and conrelid = 'public.conversations'::regclass) then
+    -- An adopted table has words of its own for a conversation that nobody has asked about.
+    perform public.hivepulse_adopt_status('conversations', 'idle', 'analysis_status');
+    update public.conversations set analysis_status = 'idle'
+    where analysis_status not in ('idle', 'queued', 'processing', 'succeeded', 'failed', 'cancelled');
     alter table public.conversations add constraint conversations_analysis_status_words
       check (analysis_status in ('idle', 'queued', 'processing', 'succeeded', 'failed', 'cancelled')) not valid;
   end if;
@@ -224,7 +310,7 @@ drop trigger if exists hivepulse_conversation_follows on public.conversation_ana
 create trigger hivepulse_conversation_follows after insert or update of status on public.conversation_analysis_jobs
   for each row execute function public.hivepulse_conversation_follows();
 
--- Takes rows for runs: [{ table, id, run, runId, attempt }]. Answers, in the same order, [{ id, state, … }]: `run` (the row is ours now),
+-- Takes rows for runs: [{ table, id, run, runId, attempt }]; of two for one row the later has it. Answers, in the same order, [{ id, state, … }]: `run` (the row is ours now),
 -- `finished` (with its result), `ended` (failed or cancelled: status, error), `superseded` (asked for again since), `missing`.
 create or replace function public.begin_job_runs(p_runs text) returns jsonb
 language plpgsql security invoker set search_path = '' as $$
@@ -239,14 +325,20 @@ begin
     words := public.job_row_words(t);
     execute format($f$
       with asked as materialized (
-        select * from jsonb_to_recordset($1) as r("table" text, id uuid, run integer, "runId" text, attempt integer) where r."table" = %1$L
+        select * from rows from (jsonb_to_recordset($1) as ("table" text, id uuid, run integer, "runId" text, attempt integer)) with ordinality as
+          r("table", id, run, "runId", attempt, n)
+        where r."table" = %1$L
       ), held as materialized (
         select j.id, j.status, j.run, j.result, j.%5$I as error from public.%1$I j where j.id in (select id from asked) order by j.id for update
       ), taken as (
         update public.%1$I j
         set status = %3$L, run_id = a."runId", attempts = a.attempt, started_at = coalesce(j.started_at, now())
-        from asked a join held h on h.id = a.id
-        where j.id = a.id and h.status in (%2$L, %3$L) and h.run = a.run
+        from (
+          select distinct on (a.id) a.id, a."runId", a.attempt from asked a join held h on h.id = a.id
+          where h.status in (%2$L, %3$L) and h.run = a.run
+          order by a.id, a.n desc
+        ) a
+        where j.id = a.id
         returning j.id
       )
       select jsonb_object_agg(a."runId", jsonb_build_object(
@@ -291,10 +383,13 @@ begin
       ), held as materialized (
         select j.id, j.status, j.run, j.run_id, j.recorded_run from public.%1$I j where j.id in (select id from asked) order by j.id for update
       ), open as materialized (
-        select a.* from asked a join held h on h.id = a.id
+        -- Of two for one row the first that may.
+        select distinct on (a.id) a.* from asked a join held h on h.id = a.id
         where h.status in (%2$L, %3$L)
           and (a.run is null or h.run = a.run)
-          and case when a."runId" is null then a.outcome in ('failed', 'cancelled') else h.run_id = a."runId" end
+          -- A run that never got the row may still fail it, as long as no other has it.
+          and (h.run_id = a."runId" or (a.outcome in ('failed', 'cancelled') and (a."runId" is null or h.run_id is null)))
+        order by a.id, a.n
       ), changed as (
         update public.%1$I j
         set status = case o.outcome when 'done' then %4$L when 'retry' then %2$L else o.outcome end,
@@ -304,10 +399,10 @@ begin
             run_id = null,
             recorded_run = coalesce(o."runId", j.recorded_run)
         from open o where j.id = o.id
-        returning j.id
+        returning j.id, j.recorded_run
       )
-      select jsonb_agg(jsonb_build_object('n', a.n, 'ok', changed.id is not null or (a."runId" is not null and h.recorded_run = a."runId")))
-      from asked a left join held h on h.id = a.id left join changed on changed.id = a.id
+      select jsonb_agg(jsonb_build_object('n', a.n, 'ok', coalesce(o.n = a.n or coalesce(changed.recorded_run, h.recorded_run) = a."runId", false)))
+      from asked a left join held h on h.id = a.id left join open o on o.id = a.id left join changed on changed.id = a.id
     $f$, t, words.waiting, words.running, words.done, words.error_column) into v_part using v_endings;
     v_ended := v_ended || coalesce(v_part, '[]');
   end loop;
@@ -364,15 +459,19 @@ begin
   execute format('select status, run from public.%I where id = $1 for update', p_table) into v_status, v_run using p_id;
   if v_status is null then return jsonb_build_object('outcome', 'not_found'); end if;
   if v_status in ('failed', 'cancelled') and coalesce(p_run, v_run) = v_run then
-    begin
-      execute format('update public.%I set status = $2, %I = null where id = $1', p_table, words.error_column) using p_id, words.waiting;
-    exception when unique_violation then
-      -- Another job of the same conversation is active.
-      select jsonb_build_object('outcome', 'merged', 'jobId', a.id) into v_active
-      from public.conversation_analysis_jobs a join public.conversation_analysis_jobs mine on mine.conversation_id = a.conversation_id and mine.id = p_id
-      where a.status in ('queued', 'processing');
-      return v_active;
-    end;
+    loop
+      begin
+        execute format('update public.%I set status = $2, %I = null where id = $1', p_table, words.error_column) using p_id, words.waiting;
+        exit;
+      exception when unique_violation then
+        if p_table <> 'conversation_analysis_jobs' then raise; end if;
+        select jsonb_build_object('outcome', 'merged', 'jobId', a.id) into v_active
+        from public.conversation_analysis_jobs a join public.conversation_analysis_jobs mine on mine.conversation_id = a.conversation_id and mine.id = p_id
+        where a.status in ('queued', 'processing');
+        -- It may have ended meanwhile.
+        if found then return v_active; end if;
+      end;
+    end loop;
     v_run := v_run + 1;
     if p_available_at is not null then
       update public.job_outbox set available_at = p_available_at where queue = words.queue and job_id = p_id::text and ended is null;
@@ -409,20 +508,27 @@ $$;
 create or replace function public.resend_job_rows(p_rows text) returns integer
 language plpgsql security invoker set search_path = '' as $$
 declare
-  r record;
-  v_row jsonb;
+  t text;
+  words record;
+  v_rows jsonb[];
   v_count integer := 0;
 begin
-  for r in select * from jsonb_to_recordset(p_rows::jsonb) as r("table" text, id uuid, run integer) order by 1, 2 loop
-    execute format(
-      'select to_jsonb(j) from public.%I j, public.job_row_words(%L) w where j.id = $1 and j.run = $2 and j.status in (w.waiting, w.running) for update of j',
-      r."table", r."table"
-    ) into v_row using r.id, r.run;
-    if v_row is not null then
-      -- The delay was waited for the first time.
-      perform public.put_job_row(r."table", v_row #- '{options,delay}', true);
-      v_count := v_count + 1;
-    end if;
+  for t in select distinct value ->> 'table' from jsonb_array_elements(p_rows::jsonb) order by 1 loop
+    words := public.job_row_words(t);
+    execute format($f$
+      select array_agg(held.row_json) from (
+        select to_jsonb(j) as row_json
+        from public.%1$I j join jsonb_to_recordset($1) as r("table" text, id uuid, run integer) on r."table" = %1$L and r.id = j.id and r.run = j.run
+        where j.status in (%2$L, %3$L)
+        order by j.id
+        for update of j
+      ) held
+    $f$, t, words.waiting, words.running) into v_rows using p_rows::jsonb;
+    if v_rows is null then continue; end if;
+    perform from public.job_outbox
+    where queue = words.queue and ended is null and job_id = any (array(select r ->> 'id' from unnest(v_rows) as r)) order by id for update;
+    perform public.put_job_rows(t, v_rows, true);
+    v_count := v_count + cardinality(v_rows);
   end loop;
   return v_count;
 end
@@ -445,20 +551,20 @@ begin
   if not found or (public.hivepulse_is_user() and v_owner is distinct from auth.uid()) then
     raise exception 'There is no conversation %', p_conversation_id using errcode = '23503';
   end if;
-  select id into v_existing from public.conversation_analysis_jobs
-  where (id = (v_options ->> 'jobId')::uuid or idempotency_key = p_idempotency_key) and conversation_id = p_conversation_id;
-  if v_existing is null then
+  -- An active job that stands in the way may end before it is read: then once more.
+  for attempt in 1..10 loop
+    select id into v_existing from public.conversation_analysis_jobs
+    where conversation_id = p_conversation_id
+      and (id = (v_options ->> 'jobId')::uuid or idempotency_key = p_idempotency_key or status in ('queued', 'processing'))
+    order by id = (v_options ->> 'jobId')::uuid desc nulls last, idempotency_key = p_idempotency_key desc nulls last, created_at desc
+    limit 1;
+    exit when found;
     insert into public.conversation_analysis_jobs (id, conversation_id, created_by, idempotency_key, options)
     values (coalesce((v_options ->> 'jobId')::uuid, gen_random_uuid()), p_conversation_id, v_by, p_idempotency_key, v_options - 'jobId')
     on conflict do nothing
     returning id into v_id;
-    if v_id is null then
-      select id into v_existing from public.conversation_analysis_jobs
-      where conversation_id = p_conversation_id
-        and (status in ('queued', 'processing') or id = (v_options ->> 'jobId')::uuid or idempotency_key = p_idempotency_key)
-      order by created_at desc limit 1;
-    end if;
-  end if;
+    exit when found;
+  end loop;
   if v_id is null and v_existing is null then
     raise exception 'The job % is there already, for another conversation', v_options ->> 'jobId' using errcode = '23505';
   end if;
@@ -523,13 +629,12 @@ do $$
 declare
   t text;
   words record;
-  v_row jsonb;
+  v_rows jsonb[];
 begin
   foreach t in array array['conversation_analysis_jobs', 'analytics_jobs', 'jobs'] loop
     words := public.job_row_words(t);
-    for v_row in execute format('select to_jsonb(j) from public.%I j where status in (%L, %L) order by created_at, id', t, words.waiting, words.running) loop
-      perform public.put_job_row(t, v_row, false);
-    end loop;
+    execute format('select array_agg(to_jsonb(j)) from public.%I j where status in (%L, %L)', t, words.waiting, words.running) into v_rows;
+    if v_rows is not null then perform public.put_job_rows(t, v_rows, false); end if;
   end loop;
 end
 $$;
@@ -538,7 +643,9 @@ create or replace function public.hivepulse_schema_version() returns text
 language sql immutable security invoker set search_path = '' as $$ select '20261122000005' $$;
 
 revoke execute on function
-  public.put_job_row(text, jsonb, boolean),
+  public.hivepulse_adopt_status(text, text, text),
+  public.hivepulse_users_only_read(text),
+  public.put_job_rows(text, jsonb[], boolean),
   public.begin_job_runs(text),
   public.end_job_runs(text),
   public.report_job_progress(text),
@@ -551,7 +658,7 @@ revoke execute on function
   public.create_analytics_job(uuid, jsonb, text, jsonb)
 from public, anon, authenticated;
 grant execute on function
-  public.put_job_row(text, jsonb, boolean),
+  public.put_job_rows(text, jsonb[], boolean),
   public.begin_job_runs(text),
   public.end_job_runs(text),
   public.report_job_progress(text),

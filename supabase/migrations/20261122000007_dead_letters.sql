@@ -51,7 +51,12 @@ $$;
 -- Puts dead letters back to work, oldest first, at most `p_per_second` of them a second: { replayed, skipped: [{ id, reason }], outboxIds }.
 -- Letters that were replayed before are left out unless named by their id. Jobs with a row of their own are charged again: those whose user
 -- has too few credits are skipped, as are rows that are gone or under way. `p_replay` names the request: repeated, it changes nothing more.
-create or replace function public.replay_failed_jobs(p_replay uuid, p_filter text, p_by text, p_limit integer, p_per_second numeric default null) returns jsonb
+-- Called in pages, for many in one transaction would hold up everybody's balances: `p_after_…` is the last letter of the page before, `p_offset` how many were
+-- replayed in those, `p_from` when the whole began. The answer has `seen` (letters looked at), `lastTime` and `lastId` for the next page.
+create or replace function public.replay_failed_jobs(
+  p_replay uuid, p_filter text, p_by text, p_limit integer, p_per_second numeric default null,
+  p_offset integer default 0, p_from timestamptz default null, p_after_time timestamptz default null, p_after_id uuid default null
+) returns jsonb
 language plpgsql security invoker set search_path = '' as $$
 declare
   v_filter jsonb := p_filter::jsonb;
@@ -62,28 +67,53 @@ declare
   v_outbox_ids jsonb := '[]';
   v_count integer := 0;
   v_due timestamptz;
+  v_ids uuid[];
+  v_page uuid[];
+  v_last public.failed_jobs;
   f public.failed_jobs;
 begin
+  -- The same request again while the first one is under way waits for it.
+  perform pg_advisory_xact_lock(hashtextextended(p_replay::text, 0));
   if exists (select from public.failed_jobs where replay_id = p_replay) then
     select count(*), coalesce(jsonb_agg(o.id) filter (where o.id is not null), '[]') into v_count, v_outbox_ids
     from public.failed_jobs r left join public.job_outbox o on o.queue = r.queue and o.job_id = r.job_id and o.ended is null
     where r.replay_id = p_replay;
-    return jsonb_build_object('replayed', v_count, 'skipped', v_skipped, 'outboxIds', v_outbox_ids);
+    select * into v_last from public.failed_jobs where replay_id = p_replay order by failed_at desc, id desc limit 1;
+    return jsonb_build_object(
+      'replayed', v_count, 'skipped', v_skipped, 'outboxIds', v_outbox_ids, 'seen', p_limit, 'lastTime', v_last.failed_at, 'lastId', v_last.id
+    );
   end if;
   if not v_filter ? 'ids' then v_filter := v_filter || '{"replayed": false}'; end if;
-  for f in
-    select * from public.failed_jobs
-    where id in (select id from public.find_failed_jobs(v_filter) order by failed_at, id limit p_limit)
-    order by failed_at, id
-    for update skip locked
-  loop
-    v_due := case when p_per_second is null then null else clock_timestamp() + v_count / p_per_second * interval '1 second' end;
+  select array_agg(page.id) into v_page from (
+    select m.id from public.find_failed_jobs(v_filter) m
+    where p_after_id is null or (m.failed_at, m.id) > (p_after_time, p_after_id)
+    order by m.failed_at, m.id limit p_limit
+  ) page;
+  select * into v_last from public.failed_jobs where id = any (v_page) order by failed_at desc, id desc limit 1;
+  -- Of several letters of one job the last; none that another replay is busy with.
+  select array_agg(id) into v_ids from (select id from public.failed_jobs where id = any (v_page) for update skip locked) free;
+  select array_agg(last.id) into v_ids from (
+    select distinct on (l.queue, l.job_id) l.id from public.failed_jobs l where l.id = any (v_ids) order by l.queue, l.job_id, l.run desc
+  ) last;
+  -- All that will be changed, in the order in which everybody takes it.
+  foreach v_table in array array['analytics_jobs', 'conversation_analysis_jobs', 'jobs'] loop
+    execute format('select from public.%I where id::text = any (array(
+      select l.job_id from public.failed_jobs l where l.id = any ($1) and l.queue = $2)) order by id for update', v_table)
+    using v_ids, (public.job_row_words(v_table)).queue;
+  end loop;
+  perform from public.user_credits
+  where user_id in (select j.user_id from public.jobs j join public.failed_jobs l on l.job_id = j.id::text and l.queue = 'review-ai' where l.id = any (v_ids))
+  order by user_id for update;
+  for f in select * from public.failed_jobs where id = any (v_ids) order by failed_at, id loop
+    v_due := case
+      when p_per_second is not null then coalesce(p_from, now()) + (p_offset + v_count) / p_per_second * interval '1 second'
+    end;
     v_table := case f.queue when 'review-ai' then 'jobs' when 'gmail-fetch' then 'analytics_jobs' when 'conversation-analysis' then 'conversation_analysis_jobs' end;
     v_outbox := null;
     if v_table is null then
       v_outbox := public.put_outbox(
         f.queue, f.name, f.job_id, f.payload, jsonb_strip_nulls(jsonb_build_object('userId', f.user_id, 'correlationId', f.correlation_id)),
-        f.run + 1, true, case f.queue when 'story-enhancement' then 'stories' end,
+        (select max(l.run) + 1 from public.failed_jobs l where l.queue = f.queue and l.job_id = f.job_id), true, case f.queue when 'story-enhancement' then 'stories' end,
         case when f.queue = 'story-enhancement' and f.payload ->> 'storyId' ~ '^[0-9a-fA-F-]{36}$' then (f.payload ->> 'storyId')::uuid end, v_due
       );
     elsif f.job_id !~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$' then
@@ -101,12 +131,17 @@ begin
       end;
     end if;
     if v_outbox is not null then
-      update public.failed_jobs set replayed_at = now(), replayed_job_id = f.job_id, replayed_by = p_by, replay_id = p_replay where id = f.id;
+      -- What failed earlier of the same job is done with as well.
+      update public.failed_jobs
+      set replayed_at = now(), replayed_job_id = f.job_id, replayed_by = p_by, replay_id = case when id = f.id then p_replay else replay_id end
+      where id = f.id or (queue = f.queue and job_id = f.job_id and run < f.run and replayed_at is null);
       v_outbox_ids := v_outbox_ids || to_jsonb(v_outbox);
       v_count := v_count + 1;
     end if;
   end loop;
-  return jsonb_build_object('replayed', v_count, 'skipped', v_skipped, 'outboxIds', v_outbox_ids);
+  return jsonb_build_object(
+    'replayed', v_count, 'skipped', v_skipped, 'outboxIds', v_outbox_ids, 'seen', coalesce(cardinality(v_page), 0), 'lastTime', v_last.failed_at, 'lastId', v_last.id
+  );
 end
 $$;
 
@@ -117,11 +152,11 @@ revoke execute on function
   public.find_failed_jobs(jsonb),
   public.failed_job_groups(text, integer),
   public.list_failed_jobs(text, integer, timestamptz, uuid),
-  public.replay_failed_jobs(uuid, text, text, integer, numeric)
+  public.replay_failed_jobs(uuid, text, text, integer, numeric, integer, timestamptz, timestamptz, uuid)
 from public, anon, authenticated;
 grant execute on function
   public.find_failed_jobs(jsonb),
   public.failed_job_groups(text, integer),
   public.list_failed_jobs(text, integer, timestamptz, uuid)
 to authenticated, service_role;
-grant execute on function public.replay_failed_jobs(uuid, text, text, integer, numeric) to service_role;
+grant execute on function public.replay_failed_jobs(uuid, text, text, integer, numeric, integer, timestamptz, timestamptz, uuid) to service_role;

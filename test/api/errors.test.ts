@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { UnavailableError } from '../../lib/errors.ts';
 import { EnqueueError } from '../../lib/queue/errors.ts';
-import { type Api, QUEUE, type Reply, seedStory, startApi } from './world.ts';
+import { type Api, eventually, QUEUE, type Reply, seedStory, startApi } from './world.ts';
 
 let api: Api;
 beforeAll(async () => {
@@ -130,31 +130,46 @@ describe('a queue that is away', () => {
     await other.stop();
   });
 
-  it('leaves a new story stored, and says which it is and how to ask again', async () => {
-    const other = await startApi({ deps: { queue: { ...api.queue, enqueue: enqueue('not_sent') } } });
-    const reply = await other.call('POST', '/api/stories', { json: seedStory });
-    expectFailure(reply, 503, 'not_sent');
-    const story = await other.db.stories.get(reply.body.error.details.storyId);
-    expect(story).toBeDefined();
-    expect(reply.body.error.details).toEqual({ idempotencyKey: 'key-1', storyId: story?.id, retry: `POST /api/stories/${story?.id}/enhance` });
-    expect(story).toMatchObject({ title: seedStory.title, scoringStatus: 'local' });
-    await other.stop();
-  });
-
   it('is told by a real Redis that was killed, within 2 s', async () => {
     const other = await startApi();
     await other.redis.kill();
-    const replies = await Promise.all([
-      other.call('POST', '/api/stories', { json: seedStory }),
-      other.call('GET', '/api/queue/stats'),
-      other.call('GET', '/health/ready'),
-    ]);
+    const replies = await Promise.all([other.call('GET', '/api/queue/stats'), other.call('GET', '/health/ready')]);
     expect(replies.map(({ status, body }) => [status, body.error.code])).toEqual([
-      [503, 'not_sent'],
       [503, 'unavailable'],
       [503, 'not_ready'],
     ]);
-    expect(replies[2]?.body.error.details).toEqual({ checks: { queue: 'unreachable', database: 'ok' } });
+    expect(replies[1]?.body.error.details).toEqual({ checks: { queue: 'unreachable', database: 'ok' } });
+    await other.stop();
+  });
+
+  it('loses no story: it is stored together with its job, which is sent later', async () => {
+    const other = await startApi();
+    await other.redis.kill();
+    const created = await other.call('POST', '/api/stories', { json: seedStory });
+    expect(created.status).toBe(201);
+    const { id, jobId, runJobId } = created.body.data.story;
+    expect(await other.db.stories.get(id)).toMatchObject({ jobId: runJobId, scoringStatus: 'queued' });
+    const again = await other.call('POST', `/api/stories/${id}/enhance`);
+    expect(again).toMatchObject({ status: 202, body: { data: { jobId, runJobId: expect.stringContaining(jobId), deduplicated: false } } });
+    await other.redis.restart();
+    await eventually(() => other.relay.runOnce());
+    const waiting = await other.queue.findUnfinished(QUEUE, jobId);
+    expect([runJobId, again.body.data.runJobId]).toContain(waiting);
+    expect((await other.db.stories.get(id))?.jobId).toBe(waiting);
+    await other.stop();
+  });
+
+  it('takes, shows and cancels review jobs all the same', async () => {
+    const other = await startApi();
+    const user = await other.db.signUp();
+    await other.db.credits.grant({ userId: user.id, amount: 1 });
+    await other.redis.kill();
+    const json = { type: 'sentiment_analysis', payload: { text: 'Lovely.' } };
+    const { status, body } = await other.call('POST', '/api/jobs', { jwt: user.jwt, json });
+    expect(status).toBe(201);
+    const path = `/api/jobs/${body.data.job.id}`;
+    expect((await other.call('GET', path, { jwt: user.jwt })).body.data.job.status).toBe('pending');
+    expect(await other.call('DELETE', path, { jwt: user.jwt })).toMatchObject({ status: 200, body: { data: { outcome: 'cancelled', balance: 1 } } });
     await other.stop();
   });
 });

@@ -154,7 +154,10 @@ describe('the events of a job', () => {
 describe('an event that gets lost', () => {
   it('does not leave the stream open for ever: the job is looked at again', async () => {
     const world = await startApi();
-    const api = await startApi({ options: { events: { recheckMs: 20 } }, deps: { queue: { ...world.queue, onJobEvent: () => () => {} } } });
+    const api = await startApi({
+      options: { events: { recheckMs: 20 } },
+      deps: { queue: { ...world.queue, onJobEvent: () => () => {} }, relay: world.relay },
+    });
     const { runJobId } = await createStory(api);
     const stream = await listen(api.url, eventsOf({ runJobId }));
     expect(await stream.next()).toMatchObject({ event: 'state', data: { state: 'waiting' } });
@@ -173,7 +176,7 @@ describe('listening', () => {
       listeners.add(listener);
       return () => void listeners.delete(listener);
     };
-    const api = await startApi({ deps: { queue: { ...world.queue, onJobEvent } } });
+    const api = await startApi({ deps: { queue: { ...world.queue, onJobEvent }, relay: world.relay } });
     const stream = await listen(api.url, eventsOf(await createStory(api)));
     await stream.next();
     const all = await listen(api.url, `/api/queue/${QUEUE}/events`);

@@ -1,6 +1,7 @@
 import { type AddressInfo, connect } from 'node:net';
 import fastify from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { listenFriendly } from '../../api/listen.ts';
 import { redact } from '../../api/plugins/board.ts';
 import { buildServer } from '../../api/server.ts';
@@ -21,6 +22,12 @@ function routesOf(tree: string): string[] {
       .filter((method) => method !== '' && method !== 'HEAD')
       .map((method) => `${method} ${path}`);
   });
+}
+
+interface Media {
+  schema: Parameters<typeof z.fromJSONSchema>[0];
+  example?: unknown;
+  examples?: Record<string, { value: unknown }>;
 }
 
 let api: Api;
@@ -177,6 +184,21 @@ describe('pages', () => {
     expect(body.components.securitySchemes.bearer).toMatchObject({ type: 'http', scheme: 'bearer' });
   });
 
+  it('every example in the docs of a body fits the schema it stands beside', async () => {
+    const { body } = await api.call('GET', '/docs/json', { key: null });
+    expect(body.openapi).toBe('3.1.0');
+    const bodies = Object.entries<Record<string, { requestBody?: { content: Record<string, Media> } }>>(body.paths).flatMap(([path, methods]) =>
+      Object.values(methods).flatMap(({ requestBody }) => (requestBody ? [{ path, media: requestBody.content['application/json'] }] : [])),
+    );
+    const checked = bodies.flatMap(({ path, media }) => {
+      const schema = z.fromJSONSchema(media?.schema ?? {});
+      const examples = media?.example ? [media.example] : Object.values(media?.examples ?? {}).map(({ value }) => value);
+      expect(examples.filter((example) => !schema.safeParse(example).success)).toEqual([]);
+      return examples.length > 0 ? [path] : [];
+    });
+    expect(checked.sort()).toEqual(['/api/credits/grant', '/api/dead-letters/replay', '/api/jobs', '/api/queue/{queue}/jobs', '/api/stories']);
+  });
+
   it('Swagger UI comes from here alone', async () => {
     const page = await api.call('GET', '/docs/', { key: null });
     expect(page.status).toBe(200);
@@ -188,7 +210,7 @@ describe('pages', () => {
 describe('Bull Board', () => {
   it('shows queues and jobs, not what users wrote', async () => {
     const { id, runJobId } = await createStory(api, { headers: { 'x-correlation-id': 'seen-on-the-board' } });
-    const { body } = await api.call('GET', `/admin/queues/api/queues?activeQueue=${QUEUE}&status=waiting&page=1&jobsPerPage=10`);
+    const { body } = await api.call('GET', `/admin/queues/api/queues?activeQueue=${QUEUE}&status=prioritized&page=1&jobsPerPage=10`);
     const [queue] = body.queues;
     expect(queue).toMatchObject({ name: QUEUE, readOnlyMode: true, allowRetries: false });
     const job = queue.jobs.find((one: { id: string }) => one.id === runJobId);

@@ -2,22 +2,23 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, vi } from 'vitest';
 import type { ApiDeps, ApiOptions, App } from '../../api/deps.ts';
 import { buildServer } from '../../api/server.ts';
-import type { Ai } from '../../lib/ai/contract.ts';
 import { type Clock, systemClock } from '../../lib/clock.ts';
-import type { Db } from '../../lib/db/types.ts';
-import { queues } from '../../lib/jobs/index.ts';
-import { deadlineIn } from '../../lib/lifecycle.ts';
+import type { QueueName } from '../../lib/jobs/define.ts';
+import { queues, readyKinds } from '../../lib/jobs/index.ts';
 import { silentLogger } from '../../lib/log.ts';
 import { createRedisBackend } from '../../lib/queue/backend/redis.ts';
-import { createFailureRecorder } from '../../lib/queue/dead-letters.ts';
-import { type AnyProcessor, createRunner } from '../../lib/queue/runner.ts';
-import { createActiveRuns } from '../../lib/queue/runs.ts';
+import { createEnqueue } from '../../lib/queue/enqueue.ts';
+import type { AnyProcessor } from '../../lib/queue/runner.ts';
 import { createQueueService } from '../../lib/queue/service.ts';
-import { createQueueWorkers } from '../../lib/queue/worker.ts';
+import { createRefuse } from '../../lib/relay/refuse.ts';
+import { createRelay } from '../../lib/relay/relay.ts';
+import type { RowDeps } from '../../lib/relay/row-job.ts';
+import { createRowBackedJobs } from '../../lib/relay/rows.ts';
 import { scoreLocally } from '../../lib/scoring/local.ts';
 import { type EmbeddedTestDb, startEmbeddedDb } from '../support/pglite.ts';
-import { type RedisServer, startRedis } from '../support/redis.ts';
-import { signUp } from '../support/users.ts';
+import { startRedis } from '../support/redis.ts';
+import { sabotage } from './saboteur.ts';
+import { startWorker } from './worker.ts';
 
 export const KEY = 'hp_test_key_of_a_service';
 export const QUEUE = 'story-enhancement';
@@ -42,52 +43,6 @@ export interface CallOptions {
 let database: Promise<EmbeddedTestDb> | undefined;
 afterAll(async () => (await database)?.stop());
 
-/** The database, with a saboteur in front: it fails every call, or reports missing migrations, on command. */
-function sabotage({ db, ...server }: EmbeddedTestDb) {
-  let broken: Error | undefined;
-  let missingMigrations: string[] = [];
-  let lookUps = 0;
-  const guarded = <T extends object>(table: T): T =>
-    new Proxy(table, {
-      get(target, name) {
-        const method: unknown = Reflect.get(target, name);
-        if (typeof method !== 'function') return method;
-        return async (...args: unknown[]) => {
-          if (broken) throw broken;
-          return Reflect.apply(method, target, args);
-        };
-      },
-    });
-  const sabotaged: Db = {
-    ...db,
-    stories: guarded(db.stories),
-    failedJobs: guarded(db.failedJobs),
-    userOf: async (jwt) => {
-      lookUps += 1;
-      if (broken) throw broken;
-      return db.userOf(jwt);
-    },
-    check: async () => {
-      if (broken) throw broken;
-      const found = await db.check();
-      return { missingMigrations: [...found.missingMigrations, ...missingMigrations] };
-    },
-  };
-  return {
-    ...sabotaged,
-    /** Every call fails with this from now on; undefined heals. */
-    breakWith: (error: Error | undefined) => {
-      broken = error;
-    },
-    pretendMissing: (migrations: string[]) => {
-      missingMigrations = migrations;
-    },
-    /** How often the Auth server was asked. */
-    lookUps: () => lookUps,
-    signUp: () => signUp(server),
-  };
-}
-
 /** The API over real HTTP, on a real Redis through the real queue service and a real (embedded) database. */
 export async function startApi(overrides: { options?: Partial<ApiOptions>; deps?: Partial<ApiDeps>; clock?: Clock } = {}) {
   const redis = await startRedis();
@@ -95,8 +50,19 @@ export async function startApi(overrides: { options?: Partial<ApiOptions>; deps?
   database ??= startEmbeddedDb();
   const db = sabotage(await database);
   const clock = overrides.clock ?? systemClock;
-  const settings = (queue: keyof typeof queues) => queues[queue];
-  const queue = createQueueService({ backend, settings, clock: systemClock });
+  const queueDeps = { backend, settings: (name: QueueName) => queues[name], clock: systemClock };
+  const rows = createRowBackedJobs({ db, check: createEnqueue(queueDeps).check, poke: () => relay.poke() });
+  const queue = createQueueService({ ...queueDeps, rows });
+  // Never started, so that APIs which share the database do not send each other's jobs: `runOnce` moves them when a test says so.
+  const relay = createRelay({
+    outbox: db.outbox,
+    ready: () => backend.ready(2_000),
+    send: queue.sendEntries,
+    refuse: createRefuse(db),
+    kinds: readyKinds,
+    pollIntervalMs: 60_000,
+    log: silentLogger,
+  });
   const deps: ApiDeps = {
     db,
     queue,
@@ -105,7 +71,7 @@ export async function startApi(overrides: { options?: Partial<ApiOptions>; deps?
     ai: { openAiConfigured: false, testOpenAi: async () => ({ configured: false, ok: false, message: 'OPENAI_API_KEY is not set' }) },
     metrics: { render: async () => 'hivepulse_up 1\n', contentType: 'text/plain; version=0.0.4; charset=utf-8' },
     workers: { lastPoll: () => queue.lastPoll() },
-    replay: async (id) => ({ jobId: `replay-of-${id}`, deduplicated: false }),
+    relay,
     log: silentLogger,
     clock,
     ...overrides.deps,
@@ -123,11 +89,12 @@ export async function startApi(overrides: { options?: Partial<ApiOptions>; deps?
     queue,
     redis,
     backend,
+    relay,
     deps,
     call: (method: string, path: string, options: CallOptions = {}) => call(url, method, path, options),
-    /** A worker of its own connection, running `processor` for stories. */
-    async work(processor: AnyProcessor<unknown>) {
-      stoppers.push(await startStoryWorker(redis, db, processor));
+    /** A worker with a connection of its own, running `processor` for every job of the queue. */
+    async work(processor: AnyProcessor<RowDeps>, name: QueueName = QUEUE) {
+      stoppers.push(await startWorker(redis, db, name, processor));
     },
     async stop() {
       await app.close();
@@ -160,26 +127,6 @@ async function call(url: string, method: string, path: string, options: CallOpti
   const text = await reply.text();
   const isJson = text !== '' && reply.headers.get('content-type')?.includes('json');
   return { status: reply.status, headers: reply.headers, body: isJson ? JSON.parse(text) : text };
-}
-
-const noAi = {
-  forJob(): Ai {
-    throw new Error('these processors call no model');
-  },
-};
-
-async function startStoryWorker(redis: RedisServer, db: Db, processor: AnyProcessor<unknown>): Promise<() => Promise<void>> {
-  const backend = createRedisBackend({ connection: { url: redis.url }, role: 'worker' });
-  const runs = createActiveRuns();
-  const shared = { deps: {}, log: silentLogger, clock: systemClock, runs };
-  const failures = createFailureRecorder({ ...shared, sink: db.failedJobs, processor: () => processor });
-  const runner = createRunner({ ...shared, processor: () => processor, ai: noAi, timeoutMs: () => 30_000, failures });
-  const workers = createQueueWorkers({ ...shared, backend, queues: [{ queue: QUEUE, concurrency: 2 }], runner, failures, workerId: 'test-worker' });
-  await workers.start();
-  return async () => {
-    await workers.stop(deadlineIn(5_000));
-    await backend.close();
-  };
 }
 
 /** The example of seed 002. */

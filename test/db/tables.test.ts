@@ -231,8 +231,8 @@ describe.each(worlds)('tables on %s', (_, start) => {
       const failure = newFailure({ queue: randomUUID() });
       await failed().record(failure);
       const [item] = (await failed().list({ limit: 1, queue: failure.queue })).items;
-      await failed().replayed(item?.id ?? '', 'again');
-      expect(await failed().get(item?.id ?? '')).toMatchObject({ replayedJobId: 'again', replayedAt: expect.stringMatching(/Z$/) });
+      await failed().replay({ filter: { ids: [item?.id ?? ''] }, by: 'service', limit: 1, requestId: randomUUID() });
+      expect(await failed().get(item?.id ?? '')).toMatchObject({ replayedJobId: failure.jobId, replayedAt: expect.stringMatching(/Z$/) });
     });
 
     it('lists newest first by queue, page by page', async () => {

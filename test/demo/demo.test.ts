@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type LlmServer, startLlm } from '../support/llm.ts';
+import { PROMPT_CRITERIA } from '../../lib/reviews/answers.ts';
+import { type LlmRequest, type LlmServer, startLlm } from '../support/llm.ts';
 import { startProcess, type TestProcess } from '../support/process.ts';
 
 const main = fileURLToPath(new URL('../../demo/main.ts', import.meta.url));
@@ -30,6 +31,19 @@ function startDemo(args: readonly string[] = [], env: Readonly<Record<string, st
 
 const withModel = () => ({ OPENAI_API_KEY: 'sk-demo', OPENAI_BASE_URL: llm.openaiBaseUrl });
 
+/** What a model says to each prompt. */
+function answerOf({ schema, user }: LlmRequest): unknown {
+  const asked = Object.keys(schema?.properties ?? {});
+  const is = (name: string): boolean => asked.includes(name);
+  if (is('hypeScore'))
+    return { hypeScore: 9.1, ethicsScore: 2.2, realityCheck: 'Nobody has looked.', claims: [], eli5Summary: 'A cat sat on a mat.' };
+  if (is('reply')) return { reply: 'Thank you for coming, and for telling us how it was.', reviewLanguage: 'en' };
+  if (is('topics')) return { topics: [], score: 0.4, urgency: { level: 'low', reason: 'Nothing presses.' }, language: 'en', personalData: [] };
+  const criteria = PROMPT_CRITERIA.map((criterion) => ({ criterion, score: 6, reason: 'It says so.' }));
+  if (is('criteria')) return { criteria, improvedPrompt: 'Write a short reply.', suggestions: ['Say what for.'] };
+  return { sentences: [...user.matchAll(/\[(\d+)\]/g)].map(([, number]) => ({ number: Number(number), score: 0.5 })), score: 0.5 };
+}
+
 async function outcomeOf(demo: TestProcess) {
   const { code } = await demo.exit;
   return { code, output: demo.lines.join('\n'), errors: demo.errorLines.join('\n') };
@@ -40,9 +54,27 @@ describe('the demo', () => {
     const demo = startDemo(['--json'], { REDIS_URL: 'redis://127.0.0.1:1', HIVEPULSE_DATA_DIR: '/nowhere', PORT: '1', WORKER_QUEUES: 'gmail-fetch' });
     const { code, output, errors } = await outcomeOf(demo);
     expect({ code, errors }).toEqual({ code: 0, errors: '' });
-    const { ok, bootMs, totalMs, kinds } = JSON.parse(output);
-    expect({ ok, completed: kinds.stories.completed, failed: kinds.stories.failed }).toEqual({ ok: true, completed: 12, failed: [] });
+    const { ok, bootMs, totalMs, kinds, credits } = JSON.parse(output);
+    expect(ok).toBe(true);
+    const counts = Object.entries<{ completed: number; failed: unknown[] }>(kinds).map(([name, { completed, failed }]) => [
+      name,
+      completed,
+      failed.length,
+    ]);
+    expect(counts).toEqual([
+      ['stories', 12, 0],
+      ['replies', 4, 0],
+      ['reviews', 6, 0],
+      ['prompts', 3, 0],
+      ['sentiment', 8, 0],
+    ]);
     expect(kinds.stories.stories).toHaveLength(12);
+    expect(credits).toMatchObject({
+      granted: 30,
+      balance: 5,
+      ledger: { reserve: { count: 21, credits: -25 }, settle: { count: 21 }, release: { count: 0 } },
+      refusal: { status: 402, code: 'insufficient_credits' },
+    });
     expect(bootMs).toBeLessThan(totalMs);
   });
 
@@ -50,16 +82,21 @@ describe('the demo', () => {
     const outcomes = await Promise.all([startDemo(), startDemo()].map(outcomeOf));
     for (const { code, output, errors } of outcomes) {
       expect({ code, errors }).toEqual({ code: 0, errors: '' });
-      expect(output).toMatch(/Stories: 0\/12\n(.*\n)* {2}Stories: 12\/12/);
+      expect(output).toMatch(/Stories +: 0\/12\n(.*\n)* {2}Stories +: 12\/12/);
       expect(output).toContain('│ SpaceX Crew Dragon');
       expect(output).toContain('Who did it: the local provider');
-      expect(output).toMatch(/All 12 jobs done in \d+\.\d s, of which \d+\.\d s to start\./);
+      expect(output).toMatch(/│ Ein Tisch am Fenster +│ de +│ \S/);
+      expect(output).toMatch(/│ Left a jacket behind .*email phone address │/);
+      expect(output).toMatch(/│ An opportunity missed\. .*│ SQL +│/);
+      expect(output).toMatch(/│ Balance now +│ +│ 5 /);
+      expect(output).toMatch(/answered with 402: “The job costs 2\scredits, the balance is 0”/);
+      expect(output).toMatch(/All 33 jobs done in \d+\.\d s, of which \d+\.\d s to start\./);
       expect(output).not.toContain('\u001b');
     }
   });
 
   it('asks the model when there is a key, and says so; the log is apart from it', { timeout: DEMO_MS }, async () => {
-    llm.answerWith({ hypeScore: 9.1, ethicsScore: 2.2, realityCheck: 'Nobody has looked.', claims: [], eli5Summary: 'A cat sat on a mat.' });
+    llm.answerWith(answerOf);
     const { code, output, errors } = await outcomeOf(startDemo([], { ...withModel(), LOG_LEVEL: 'info' }));
     expect(code).toBe(0);
     expect(errors).toContain('"message":"job completed"');
@@ -67,13 +104,16 @@ describe('the demo', () => {
     expect(output).toContain('Who did it: openai, model gpt-6-luna.');
     expect(output).toMatch(/→ 9\.1 .*→ 2\.2/);
     expect(output).toContain('Reality check: Nobody has looked.');
+    expect(output).toMatch(/│ A weekend by the lake +│ en +│ Thank you for coming/);
+    expect(output).toMatch(/│ A careful one +│ 6\.0 +│ Say what for\./);
   });
 
   it('ends with code 1 when jobs fail, and prints which and why', { timeout: DEMO_MS }, async () => {
     llm.fail(401, {}, 100);
     const { code, output } = await outcomeOf(startDemo([], withModel()));
     expect(code).toBe(1);
-    expect(output).toMatch(/12 of 12 jobs failed/);
+    expect(output).toMatch(/33 of 33 jobs failed/);
+    expect(output).toMatch(/│ Given back: the job failed or was cancelled +│ 21 +│ \+25 /);
     expect(output).toMatch(/“540 million private Facebook records found on public Internet” \(job story-enhancement-.*OPENAI_API_KEY/);
   });
 

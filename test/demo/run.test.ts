@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { DemoApi } from '../../demo/api.ts';
-import type { DemoKind, Ending, JobRef } from '../../demo/kind.ts';
+import type { DemoKind, DemoTools, Ending, JobRef, Section } from '../../demo/kind.ts';
 import { createLines } from '../../demo/progress.ts';
 import { hasSucceeded, renderReport, toJson } from '../../demo/report.ts';
 import { runKinds } from '../../demo/run.ts';
@@ -17,11 +17,15 @@ const endings: Record<string, Ending> = {
 const api: DemoApi = {
   get: () => Promise.reject(new Error('not asked')),
   post: () => Promise.reject(new Error('not asked')),
+  refused: () => Promise.reject(new Error('not asked')),
+  actingFor: () => api,
   follow: async ({ jobId }, onProgress) => {
     onProgress({ progress: 1, total: 2, current_step: 'halfway' });
     return endings[jobId] ?? { state: 'removed', error: 'removed' };
   },
 };
+
+const tools: DemoTools = { api, customer: { userId: 'somebody', api }, sql: () => Promise.reject(new Error('not asked')) };
 
 function kindOf(...jobIds: string[]): DemoKind {
   const jobOf = (jobId: string): JobRef => ({ queue: 'story-enhancement', jobId, title: `title of ${jobId}` });
@@ -29,7 +33,7 @@ function kindOf(...jobIds: string[]): DemoKind {
     name: 'tales',
     label: 'Tales',
     prepare: async () => jobIds.map((jobId) => async () => jobOf(jobId)),
-    report: async (_api, completed) => ({
+    report: async (_tools, completed) => ({
       caption: 'What came out.',
       head: ['Tale'],
       rows: completed.map(({ title }) => [title]),
@@ -39,12 +43,13 @@ function kindOf(...jobIds: string[]): DemoKind {
   };
 }
 
+const credits: Section = { caption: 'What it cost.', head: ['Credits'], rows: [['5']], notes: [], data: { balance: 5 } };
 const times = { bootMs: 1_234, totalMs: 5_678 };
 const quiet = createLines(() => undefined);
 
 describe('running the kinds', () => {
   it('tells completed jobs from those that failed, with the reason', async () => {
-    const [outcome] = await runKinds([kindOf('one', 'two', 'three')], { api, display: quiet, titleWidth: 20 });
+    const [outcome] = await runKinds([kindOf('one', 'two', 'three')], { tools, display: quiet, width: 80 });
     expect(outcome?.completed.map(({ jobId }) => jobId)).toEqual(['one']);
     expect(outcome?.failed.map(({ job, error }) => [job.jobId, error])).toEqual([
       ['two', 'the model said no'],
@@ -55,7 +60,7 @@ describe('running the kinds', () => {
   it('tells progress: parts of the running jobs, the ended ones, the latest step', async () => {
     const seen: [number, number, string | undefined][] = [];
     const display = { begin: () => ({ update: (...state: (typeof seen)[number]) => void seen.push(state) }), stop: () => undefined };
-    await runKinds([kindOf('one', 'four')], { api, display, titleWidth: 20 });
+    await runKinds([kindOf('one', 'four')], { tools, display, width: 80 });
     expect(seen[0]).toEqual([0.5, 0, 'halfway']);
     expect(seen.at(-1)).toEqual([2, 2, 'done']);
   });
@@ -63,24 +68,26 @@ describe('running the kinds', () => {
 
 describe('the report', () => {
   it('says that all went well', async () => {
-    const outcomes = await runKinds([kindOf('one', 'four')], { api, display: quiet, titleWidth: 20 });
-    const text = renderReport(outcomes, times, 80);
+    const outcomes = await runKinds([kindOf('one', 'four')], { tools, display: quiet, width: 80 });
+    const text = renderReport(outcomes, credits, times, 80);
     expect(hasSucceeded(outcomes)).toBe(true);
     expect(text).toContain('All 2 jobs done in 5.7 s, of which 1.2 s to start.');
     expect(text).toContain('│ title of four │');
     expect(text).toContain('\n  A note.\n');
+    expect(text.indexOf('What it cost.')).toBeGreaterThan(text.indexOf('│ title of four │'));
   });
 
   it('names each job that failed, and why', async () => {
-    const outcomes = await runKinds([kindOf('one', 'two')], { api, display: quiet, titleWidth: 20 });
+    const outcomes = await runKinds([kindOf('one', 'two')], { tools, display: quiet, width: 80 });
     expect(hasSucceeded(outcomes)).toBe(false);
-    expect(renderReport(outcomes, times, 80)).toContain(
+    expect(renderReport(outcomes, credits, times, 80)).toContain(
       '1 of 2 jobs failed, in 5.7 s, of which 1.2 s to start:\n  story-enhancement, “title of two” (job two): the model said no',
     );
-    expect(toJson(outcomes, times)).toMatchObject({
+    expect(toJson(outcomes, credits, times)).toMatchObject({
       ok: false,
       bootMs: 1_234,
       totalMs: 5_678,
+      credits: { balance: 5 },
       kinds: { tales: { completed: 1, told: 1, failed: [{ jobId: 'two', error: 'the model said no' }] } },
     });
   });

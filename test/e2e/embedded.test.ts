@@ -80,7 +80,7 @@ describe('npm start with nothing in the environment', () => {
     // The key is for the person at the terminal alone, never in a log line.
     expect(leaksIn(started, [STORY_MARK, String(baseEnvironment().OPENAI_API_KEY)])).toEqual([]);
     expect(leaksIn(started, [api.key]).filter((line) => line.startsWith('{'))).toEqual([]);
-  });
+  }, 90_000);
 });
 
 describe('a process that is told too little', () => {

@@ -19,7 +19,10 @@ export function describeProducers(queue: 'redis' | 'postgres'): void {
     vi.stubEnv(queue === 'redis' ? 'REDIS_URL' : 'DATABASE_URL', through.href);
     vi.stubEnv('QUEUE_BACKEND', queue);
   });
-  afterEach(() => closeQueues());
+  afterEach(async () => {
+    vi.stubEnv('FAIRNESS', undefined);
+    await closeQueues();
+  });
   afterAll(async () => {
     vi.unstubAllEnvs();
     await proxy?.stop();
@@ -70,7 +73,21 @@ export function describeProducers(queue: 'redis' | 'postgres'): void {
       for (const storyId of tried) expect(await jobsOf(storyId)).toEqual([]);
     });
 
+    it('rejects as not sent when cut while it asks for its turn, and the job never appears', async () => {
+      const story = await world.createStory();
+      await getQueueStats();
+      proxy.pause('replies');
+      const rejected = rejection(queueStoryEnhancement(story.id, { userId: 'somebody' }));
+      await proxy.seen('somebody');
+      proxy.cut();
+      expect((await rejected).error.outcome).toBe('not_sent');
+      proxy.resume();
+      expect(await jobsOf(story.id)).toEqual([]);
+    });
+
     it('rejects as unknown when cut after sending, and repeating with the key makes exactly one job', async () => {
+      // Without turns the job itself is the first thing sent.
+      vi.stubEnv('FAIRNESS', 'off');
       const story = await world.createStory();
       await getQueueStats();
       proxy.pause('replies');

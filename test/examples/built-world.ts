@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -18,12 +19,22 @@ export interface BuiltWorld {
   apiUrl: string;
   apiKey: string;
   redisUrl: string;
+  databaseUrl: string;
   /** The worker's log, among other things. */
   worker: TestProcess;
   /** Stored and queued through the API; resolves to its id. */
   createStory(title: string): Promise<string>;
-  /** The example app, with nothing but `env` around it. */
-  runApp(args: readonly string[], env: Readonly<Record<string, string>>): Promise<{ code: number | null; output: string; errors: string }>;
+  /** Any other call of the API, with the key of a service; resolves to the answer's `data`. */
+  // biome-ignore lint/suspicious/noExplicitAny: answers of any shape.
+  call(method: string, path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<any>;
+  /** A new user with so many credits. */
+  createUser(credits?: number): Promise<string>;
+  /** One of the example apps, with nothing but `env` around it. */
+  runApp(
+    app: string,
+    args: readonly string[],
+    env: Readonly<Record<string, string>>,
+  ): Promise<{ code: number | null; output: string; errors: string }>;
   stop(): Promise<void>;
 }
 
@@ -44,21 +55,33 @@ export async function startBuiltWorld(): Promise<BuiltWorld> {
   const { url } = await api.entry(({ message }) => message === 'api listening');
   const apiUrl = z.string().parse(url);
 
+  const call: BuiltWorld['call'] = async (method, path, body, more = {}) => {
+    const headers = { authorization: `Bearer ${apiKey}`, ...(body ? { 'content-type': 'application/json' } : {}), ...more };
+    const sent = { method, headers, ...(body ? { body: JSON.stringify(body) } : {}), signal: AbortSignal.timeout(20_000) };
+    const response = await fetch(apiUrl + path, sent);
+    return z.object({ data: z.unknown() }).parse(await response.json()).data;
+  };
+
   return {
     apiUrl,
     apiKey,
     redisUrl: redis.url,
+    databaseUrl,
+    call,
+    createUser: async (credits = 0) => {
+      const userId = randomUUID();
+      if (credits > 0) await call('POST', '/api/credits/grant', { userId, amount: credits });
+      return userId;
+    },
     worker,
     createStory: async (title) => {
-      const headers = { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' };
-      const body = JSON.stringify({ title, content: 'The company says that its battery charges in ten seconds. Nobody else has measured it.' });
-      const response = await fetch(`${apiUrl}/api/stories`, { method: 'POST', headers, body, signal: AbortSignal.timeout(20_000) });
-      return z.object({ data: z.object({ story: z.object({ id: z.string() }) }) }).parse(await response.json()).data.story.id;
+      const content = 'The company says that its battery charges in ten seconds. Nobody else has measured it.';
+      return (await call('POST', '/api/stories', { title, content })).story.id;
     },
-    runApp: async (args, given) => {
-      const app = startProcess([join(root, 'examples/app/main.ts'), ...args], { env: given, cwd: folder });
-      const { code } = await app.exit;
-      return { code, output: app.lines.join('\n'), errors: app.errorLines.join('\n') };
+    runApp: async (app, args, given) => {
+      const started = startProcess([join(root, 'examples/app', app), ...args], { env: given, cwd: folder });
+      const { code } = await started.exit;
+      return { code, output: started.lines.join('\n'), errors: started.errorLines.join('\n') };
     },
     stop: async () => {
       await Promise.all([worker.stop(), api.stop()]);

@@ -9,6 +9,7 @@ import type { QueueBackend } from '../../lib/queue/backend.ts';
 import { createCancelWatch } from '../../lib/queue/cancel-watch.ts';
 import { createFailureRecorder, type FailureSink } from '../../lib/queue/dead-letters.ts';
 import type { QueueSettings } from '../../lib/queue/enqueue.ts';
+import { createCaps } from '../../lib/queue/fair/caps.ts';
 import { createReconciler } from '../../lib/queue/reconciler.ts';
 import { type AnyProcessor, type AttemptReport, createRunner } from '../../lib/queue/runner.ts';
 import { createActiveRuns } from '../../lib/queue/runs.ts';
@@ -25,10 +26,10 @@ const common = { queue: QUEUE, payload, result: z.unknown(), status: 'ready' } a
 const definitions = [
   defineJob({ ...common, queue: 'story-enhancement', name: 'probe', once: whileUnfinished<{ key: string }>(({ key }) => `probe-${key}`) }),
   defineJob({ ...common, queue: 'story-enhancement', name: 'sync', once: oneMore<{ key: string }>(({ key }) => `sync-${key}`) }),
-  defineJob({ ...common, queue: 'story-enhancement', name: 'row', once: forEver('probes') }),
+  defineJob({ ...common, queue: 'story-enhancement', name: 'row', once: forEver('jobs') }),
 ];
 
-function findProbe(queue: string, name: string): JobDefinition | undefined {
+export function findProbe(queue: string, name: string): JobDefinition | undefined {
   // As in the catalogue: a lookup by name cannot know the payload's type.
   return definitions.find((definition) => definition.queue === queue && definition.name === name) as unknown as JobDefinition | undefined;
 }
@@ -63,6 +64,12 @@ export interface WorkerOptions {
   onAttempt?: (report: AttemptReport) => void;
   lockDurationMs?: number;
   stalledIntervalMs?: number;
+  /** Jobs of one user that run at a time. */
+  maxPerKey?: number;
+  /** Jobs of the queue that run at a time. */
+  maxActive?: number;
+  /** After how long a job over the cap asks again, uncalled. */
+  uncalledMs?: number;
 }
 
 /** What a worker process is made of, around `processor`, on `backend`. */
@@ -81,10 +88,11 @@ export async function startWorker(backend: QueueBackend, processor: AnyProcessor
     log: silentLogger,
     find: findProbe,
     ...(options.onAttempt ? { onAttempt: options.onAttempt } : {}),
+    ...(options.maxPerKey ? { caps: capsOf(backend, options.maxPerKey, options.uncalledMs) } : {}),
   });
   const workers = createQueueWorkers({
     backend,
-    queues: [{ queue: QUEUE, concurrency: options.concurrency ?? 5 }],
+    queues: [{ queue: QUEUE, concurrency: options.concurrency ?? 5, maxActive: options.maxActive ?? 0 }],
     runner,
     runs,
     failures,
@@ -106,6 +114,9 @@ export async function startWorker(backend: QueueBackend, processor: AnyProcessor
     },
   };
 }
+
+const capsOf = (backend: QueueBackend, maxPerKey: number, uncalledMs = 5_000) =>
+  createCaps({ backend, maxPerKey: () => maxPerKey, leaseMs: 30_000, uncalledMs, clock: systemClock, log: silentLogger });
 
 export function createService(backend: QueueBackend, settings: QueueSettings = quickSettings()) {
   return createQueueService({ backend, settings: () => settings, clock: systemClock, find: findProbe });

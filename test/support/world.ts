@@ -38,6 +38,8 @@ export interface WorldOptions {
   queueApart?: boolean;
   /** Added to each answer of the LLM server, in milliseconds. Default 0. */
   latencyMs?: number;
+  /** What stands in the database when Hivepulse comes to it. */
+  before?: (databaseUrl: string) => Promise<void>;
   /** For every process of this world. */
   env?: Readonly<Record<string, string>>;
 }
@@ -114,6 +116,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     return part;
   };
   const database = later(await startPostgres({ settings: { track_functions: 'pl' } }));
+  await options.before?.(database.url);
   const [lite, redis, llm] = await Promise.all([
     startLiteServer(database.url).then(later),
     options.queue === 'redis' ? startRedis({ appendOnly: options.appendOnly ?? false }).then(later) : undefined,
@@ -267,7 +270,10 @@ async function openQueues(env: Readonly<Record<string, string>>): Promise<{ back
   return { backend, service: createQueueService({ backend, settings: (queue) => config.queues[queue], clock: systemClock }) };
 }
 
-/** Every statement that stores a result leaves a line, also when the result is the same as before; nothing of Hivepulse knows of this table. */
+/**
+ * Every statement that stores a story's result, and every one that sets the state of a review job (a run that begins, is put off or ends), leaves
+ * a line, also when nothing is different from before; nothing of Hivepulse knows of these tables.
+ */
 export const AUDIT = `
   create table if not exists public.test_writes (id bigserial primary key, story uuid not null, run text, at timestamptz not null default clock_timestamp());
   create or replace function public.test_note_write() returns trigger language plpgsql security definer set search_path = '' as $$
@@ -277,4 +283,15 @@ export const AUDIT = `
   end
   $$;
   create or replace trigger test_note_write after update of refined_scores on public.stories for each row execute function public.test_note_write();
+
+  create table if not exists public.test_job_events (
+    id bigserial primary key, job uuid not null, run integer not null, status text not null, run_id text, at timestamptz not null default clock_timestamp()
+  );
+  create or replace function public.test_note_job() returns trigger language plpgsql security definer set search_path = '' as $$
+  begin
+    insert into public.test_job_events (job, run, status, run_id) values (new.id, new.run, new.status, new.run_id);
+    return new;
+  end
+  $$;
+  create or replace trigger test_note_job after insert or update of status on public.jobs for each row execute function public.test_note_job();
 `;

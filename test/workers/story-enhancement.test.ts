@@ -165,7 +165,7 @@ describe('enhancing a story', () => {
     const { contextOf, storyId, stored } = await setUp();
     const context = contextOf();
     await enhance.begin({ storyId }, context);
-    await enhance.end({ storyId }, { outcome, error: 'the reason', runId: context.runId }, context.deps);
+    await enhance.end({ storyId }, { outcome, error: 'the reason', runId: context.runId, job: { id: context.job.id, run: 1 } }, context.deps);
     const { localScores, ...story } = await stored();
     expect(story).toMatchObject({ scoringStatus: outcome, scoringError: 'the reason', hypeScore: localScores.hypeScore, refinedScores: null });
   });

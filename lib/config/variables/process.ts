@@ -52,6 +52,11 @@ export const workerVariables = {
     meaning: 'How often rows whose job has vanished, and failures nobody recorded, are looked for, in ms.',
     default: '60000',
   }),
+  JOB_EXPIRY_MS: variable(milliseconds(0), {
+    meaning:
+      'A review job that holds credits and that nobody has touched for so long fails and gives them back, in ms. Short: jobs that waited out an outage are lost; 0: never.',
+    default: '604800000',
+  }),
   LOCK_DURATION_MS: variable(milliseconds(1_000), {
     meaning:
       'A job whose worker has not renewed its lock for so long is given to another, in ms. Short: healthy jobs are taken away; long: crashes are noticed late.',

@@ -16,6 +16,8 @@ import type { QueueName } from '../../jobs/define.ts';
 import { deadlineIn, within } from '../../lifecycle.ts';
 import { type Logger, silentLogger } from '../../log.ts';
 import type { QueueBackend } from '../backend.ts';
+import { createPostgresFair } from '../fair/postgres.ts';
+import type { ShareOptions } from '../fair/types.ts';
 import { createPostgresStore } from '../store/postgres.ts';
 import { readFromStart } from './events-cursor.ts';
 import { createListenPool } from './listen-pool.ts';
@@ -30,6 +32,7 @@ export type PostgresBackendOptions = {
   /** How long a query may go unanswered: a `producer` gives up after 1.5 s, a `worker` (the default) after 30 s. */
   role?: 'producer' | 'worker';
   log?: Logger;
+  sharing?: ShareOptions;
 } & (
   | {
       /** A direct or session-mode connection: a transaction pooler has no LISTEN. */
@@ -135,6 +138,7 @@ export function createPostgresBackend(options: PostgresBackendOptions): QueueBac
       return worker;
     },
     store: createPostgresStore(pool),
+    fair: createPostgresFair(pool, options.sharing),
     async ready(timeoutMs) {
       await pool.ready(timeoutMs);
       await schemaReady();

@@ -5,6 +5,8 @@ import type { QueueName } from '../../jobs/define.ts';
 import { deadlineIn, within } from '../../lifecycle.ts';
 import { type Logger, silentLogger } from '../../log.ts';
 import type { QueueBackend } from '../backend.ts';
+import { createRedisFair } from '../fair/redis.ts';
+import type { ShareOptions } from '../fair/types.ts';
 import { createRedisStore } from '../store/redis.ts';
 import { readFromStart } from './events-cursor.ts';
 import { createOutageLog } from './outage-log.ts';
@@ -25,6 +27,7 @@ export interface RedisBackendOptions {
    */
   role: 'producer' | 'worker';
   log?: Logger;
+  sharing?: ShareOptions;
 }
 
 const LIMITS = {
@@ -116,6 +119,7 @@ export function createRedisBackend(options: RedisBackendOptions): QueueBackend {
       return created;
     },
     store: createRedisStore({ client: commands, prefix }),
+    fair: createRedisFair({ client: commands, queue, tag: tagged, ...(options.sharing ? { sharing: options.sharing } : {}) }),
     ready: (timeoutMs) => waitUntilReady(commands(), timeoutMs),
     ping: async () => {
       await commands().ping();

@@ -1,7 +1,5 @@
-import { createHash } from 'node:crypto';
-import { ReplyError } from 'ioredis';
-import { UnavailableError } from '../../errors.ts';
 import type { RedisClient } from '../backend/redis-connection.ts';
+import { available, createScriptRunner, type Script, scriptOf } from '../backend/redis-script.ts';
 import { ABANDON, ACQUIRE, LEAD, LIMIT, PUBLISH, TAKE_TOKENS } from './redis-scripts.ts';
 import type { Store } from './types.ts';
 import { checkBucket } from './validate.ts';
@@ -17,17 +15,8 @@ export function createRedisStore({ client, prefix }: RedisStoreDeps): Store {
   const keyOf = (kind: string, key: string) => `{${prefix}:store:${kind}:${key}}`;
   const flagOf = (key: string) => `{${prefix}:store:flags}:${key}`;
 
-  async function run(script: Script, key: string, args: readonly (string | number)[]): Promise<unknown> {
-    return available(async () => {
-      const redis = client();
-      try {
-        return await redis.evalsha(script.sha, 1, key, ...args);
-      } catch (error) {
-        if (!isUnknownScript(error)) throw error;
-        return redis.eval(script.lua, 1, key, ...args);
-      }
-    });
-  }
+  const runScript = createScriptRunner(client);
+  const run = (script: Script, key: string, args: readonly (string | number)[]): Promise<unknown> => runScript(script, [key], args);
 
   return {
     limitedUntil: (key) => available(async () => Number((await client().get(keyOf('limit', key))) ?? 0)),
@@ -66,13 +55,6 @@ export function createRedisStore({ client, prefix }: RedisStoreDeps): Store {
   };
 }
 
-interface Script {
-  lua: string;
-  sha: string;
-}
-
-const scriptOf = (lua: string): Script => ({ lua, sha: createHash('sha1').update(lua).digest('hex') });
-
 const scripts = {
   limit: scriptOf(LIMIT),
   takeTokens: scriptOf(TAKE_TOKENS),
@@ -81,21 +63,6 @@ const scripts = {
   publish: scriptOf(PUBLISH),
   abandon: scriptOf(ABANDON),
 };
-
-/** The first word of a Redis error is its code. */
-function isUnknownScript(error: unknown): boolean {
-  return error instanceof Error && error instanceof ReplyError && error.message.startsWith('NOSCRIPT');
-}
-
-/** What is no answer of Redis means that it could not be asked. */
-async function available<T>(call: () => Promise<T>): Promise<T> {
-  try {
-    return await call();
-  } catch (cause) {
-    if (cause instanceof ReplyError) throw cause;
-    throw new UnavailableError('The queue store on Redis did not answer', { cause });
-  }
-}
 
 function asPair(reply: unknown): [string, string] {
   if (Array.isArray(reply) && reply.length === 2) return [String(reply[0]), String(reply[1])];

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { PgQueryable } from 'bullmq';
+import { FAIR_SQL } from '../fair/sql.ts';
 
 interface StoreMigration {
   version: number;
@@ -149,6 +150,7 @@ begin
 end $$;
 `,
   },
+  { version: 2, name: 'fair', sql: FAIR_SQL },
 ];
 
 export const LATEST_STORE_VERSION = Math.max(...migrations.map(({ version }) => version));

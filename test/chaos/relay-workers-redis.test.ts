@@ -1,0 +1,3 @@
+import { describeKilledWorkers } from './relay-workers-suite.ts';
+
+describeKilledWorkers('redis');

@@ -1,0 +1,3 @@
+import { describeRelay } from './suite.ts';
+
+describeRelay('postgres');

@@ -1,0 +1,175 @@
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import postgres from 'postgres';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type ApiProcess, eventually, startWorld, type World } from '../support/world.ts';
+import { curlLines, requestOf, statements, withIds } from './guides.ts';
+import { installOldTables } from './old.ts';
+
+const START_MS = 120_000;
+
+describe.each([
+  ['a fresh database', undefined],
+  ['a database with the old tables and rows waiting', installOldTables],
+])('the guides of the old workers, on %s', (_, before) => {
+  let world: World;
+  let api: ApiProcess;
+  beforeAll(async () => {
+    world = await startWorld({ queue: 'redis', env: { AI_PROVIDER: 'local', POLLING_INTERVAL: '200' }, ...(before ? { before } : {}) });
+    [api] = await Promise.all([world.startApi(), world.startWorker()]);
+  }, START_MS);
+  afterAll(() => world?.stop());
+
+  const newConversation = async (user: string): Promise<string> => {
+    const [row] = await world.sql<{ id: string }[]>`insert into conversations (user_id, title) values (${user}, 'New') returning id`;
+    return row?.id ?? '';
+  };
+
+  const ended = (id: string) =>
+    eventually(async () => {
+      const [row] = await world.sql<{ status: string }[]>`select status from jobs where id = ${id} and finished_at is not null`;
+      return row?.status;
+    });
+
+  /** The rows of all its statements. */
+  const inOneSession = async (statements: string) => {
+    const sql = postgres(world.postgres.url, { max: 1, onnotice: () => {} });
+    return (await sql.unsafe(statements).finally(() => sql.end())).flat();
+  };
+
+  /** As a service that inserts rows itself. */
+  const insertReviewJob = async (user: string): Promise<string> => {
+    const [row] = await world.sql<{ id: string }[]>`
+      insert into jobs (user_id, type, payload) values (${user}, 'ai_generation', ${world.sql.json({ review_text: 'Great service!', tone: 'friendly' })})
+      returning id`;
+    return row?.id ?? '';
+  };
+
+  it.each(statements.filter(({ planned }) => !planned || before))('runs, from guide $guide: $sql', async ({ sql }) => {
+    const user = randomUUID();
+    await expect(world.sql.unsafe(withIds(sql, { conversation: await newConversation(user), user }))).resolves.toBeDefined();
+  });
+
+  it.runIf(!before).each(statements.filter(({ planned }) => planned))('waits for the table $planned, from guide $guide: $sql', async ({ sql }) => {
+    const ids = { conversation: randomUUID(), user: randomUUID() };
+    await expect(world.sql.unsafe(withIds(sql, ids))).rejects.toMatchObject({ code: '42P01' });
+  });
+
+  it('does the job that an INSERT asks for, for credits, in the words of the guide', async () => {
+    const user = randomUUID();
+    await world.sql`select grant_credits(${user}, 5)`;
+    const id = await insertReviewJob(user);
+    await expect(ended(id)).resolves.toBe('completed');
+    const [row] = await world.sql`select result ->> 'reply' as reply, attempts, credits_cost, credits_state from jobs where id = ${id}`;
+    expect(row).toEqual({ reply: expect.stringMatching(/\S/), attempts: 1, credits_cost: 2, credits_state: 'settled' });
+    await expect(world.sql`select balance from user_credits where user_id = ${user}`).resolves.toMatchObject([{ balance: 3 }]);
+  });
+
+  it('refuses the INSERT of a user who cannot pay, and nothing changes', async () => {
+    const user = randomUUID();
+    await expect(insertReviewJob(user)).rejects.toMatchObject({ code: 'PT402', message: 'The job costs 2 credits, the balance is 0' });
+    await expect(world.sql`select from jobs where user_id = ${user}`).resolves.toHaveLength(0);
+  });
+
+  it('does what the README says of jobs by SQL', async () => {
+    const user = randomUUID();
+    await world.sql`select grant_credits(${user}, 6)`;
+    const [transaction = '', again = '', cancel = ''] = readmeSql({ user, story: (await world.createStory()).id });
+    const job = (await inOneSession(transaction)).find((row) => row?.id)?.id ?? '';
+    const balance = async () => (await world.sql`select balance from user_credits where user_id = ${user}`)[0]?.balance;
+    await expect(ended(job)).resolves.toBe('completed');
+    const [story] = await world.sql`select ended, job_id from job_outbox where name = 'enhance' order by id desc limit 1`;
+    await expect(world.ended(story?.job_id)).resolves.toMatchObject({ state: 'completed' });
+    await world.sql.unsafe(again.replace('…', job));
+    await expect(ended(job)).resolves.toBe('completed');
+    await expect(balance()).resolves.toBe(2);
+    await inOneSession(`begin; ${again.replace('…', job)}; ${cancel.replace('…', job)}; commit`);
+    await expect(ended(job)).resolves.toBe('cancelled');
+    await expect(balance()).resolves.toBe(2);
+  });
+
+  it('tells the counts and seconds of each state as before', async () => {
+    const user = randomUUID();
+    await world.sql`select grant_credits(${user}, 5)`;
+    await ended(await insertReviewJob(user));
+    const counts = statements.find(({ guide }) => guide === '003')?.sql ?? '';
+    const rows = await world.sql.unsafe<{ status: string; count: string; avg_processing_time: string }[]>(counts);
+    const completed = rows.find(({ status }) => status === 'completed');
+    expect(Number(completed?.count)).toBeGreaterThan(0);
+    expect(Number(completed?.avg_processing_time)).toBeGreaterThan(0);
+  });
+
+  it('keeps an analysis that an INSERT asks for until a version that can do it, and lets one wait per conversation', async () => {
+    const user = randomUUID();
+    const conversation = await newConversation(user);
+    const insert = withIds(statements.find(({ sql }) => sql.startsWith('INSERT'))?.sql ?? '', { conversation, user });
+    await world.sql.unsafe(insert);
+    await expect(world.sql.unsafe(insert)).rejects.toMatchObject({ code: '23505' });
+    // A job asked for later has ended: the relay has passed the analysis by.
+    await world.sql`select grant_credits(${user}, 5)`;
+    await ended(await insertReviewJob(user));
+    const rows = await world.sql`
+      select j.status, c.analysis_status, o.queue, o.name, o.payload, o.ended, o.attempts
+      from conversation_analysis_jobs j join conversations c on c.id = j.conversation_id left join job_outbox o on o.job_id = j.id::text
+      where c.id = ${conversation}`;
+    expect(rows).toEqual([
+      {
+        status: 'queued',
+        analysis_status: 'queued',
+        queue: 'conversation-analysis',
+        name: 'analyze',
+        payload: { conversationId: conversation },
+        ended: null,
+        attempts: 0,
+      },
+    ]);
+  });
+
+  it.each(curlLines.map((line, index) => [index + 1, line.split('\n', 1)[0], line] as const))(
+    'answers curl line %i with the body of the guide: %s',
+    async (_index, _first, line) => {
+      const created = await api.call('POST', '/api/stories', {
+        title: 'An old story',
+        content: 'The company says that its battery charges in ten seconds.',
+      });
+      const storyId: string = created.body.data.story.id;
+      await world.ended(created.body.data.story.runJobId);
+      const { url, ...init } = requestOf(line, { url: api.url, token: world.env.API_KEYS ?? '', storyId });
+      const response = await fetch(url, init);
+      expect({ ok: response.ok, body: await response.json() }).toMatchObject({ ok: true, body: { success: true, data: bodyOf(line, storyId) } });
+    },
+  );
+});
+
+/** The transaction, and the two statements that set a row back and cancel it; `…` is left for the job's id. */
+function readmeSql({ user, story }: { user: string; story: string }): string[] {
+  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+  const block = readme.match(/```sql\n(begin;[^`]*)```/)?.[1] ?? '';
+  const [transaction = '', rest = ''] = block.split(/(?<=commit;)/);
+  const filled = transaction.replace("values ('…'", `values ('${user}'`).replace('"storyId": "…"', `"storyId": "${story}"`);
+  return [filled, ...rest.split('\n').flatMap((line) => /^update [^;]*/.exec(line)?.[0] ?? [])];
+}
+
+/** What the guide promises in `data`. */
+function bodyOf(line: string, storyId: string): unknown {
+  if (line.includes('-X POST')) {
+    const story = { id: expect.any(String), hypeScore: expect.any(Number), ethicsScore: expect.any(Number) };
+    return { story: { ...story, jobId: expect.stringMatching(/^story-enhancement-/) } };
+  }
+  if (line.includes('/job/')) {
+    const scores = {
+      hypeScore: expect.any(Number),
+      ethicsScore: expect.any(Number),
+      realityCheck: expect.any(String),
+      eli5Summary: expect.any(String),
+    };
+    const result = { success: true, storyId, enhancedScores: scores, processingTime: expect.any(Number) };
+    const times = { createdAt: expect.any(String), updatedAt: expect.any(String) };
+    return { job: { id: `story-enhancement-${storyId}`, storyId, status: 'completed', result, ...times } };
+  }
+  if (line.includes('/stats')) {
+    const counts = ['totalJobs', 'pendingJobs', 'completedJobs', 'failedJobs', 'queueSize'].map((name) => [name, expect.any(Number)]);
+    return { stats: { ...Object.fromEntries(counts), openAIConfigured: expect.any(Boolean) } };
+  }
+  return expect.any(Object);
+}
