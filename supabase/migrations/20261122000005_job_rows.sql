@@ -219,7 +219,7 @@ begin
         t, t || '_status_words', words.waiting, words.running, words.done
       );
     end if;
-    execute format('create index if not exists %I on public.%I (updated_at, id) where status in (%L, %L)', t || '_unfinished', t, words.waiting, words.running);
+    execute format('create index if not exists %I on public.%I (id) where status in (%L, %L)', t || '_unfinished', t, words.waiting, words.running);
     execute format('create index if not exists %I on public.%I (status, created_at desc, id desc)', t || '_by_status', t);
     execute format('drop trigger if exists hivepulse_before on public.%I', t);
     execute format('create trigger hivepulse_before before insert or update on public.%I for each row execute function public.hivepulse_job_row_before()', t);

@@ -61,7 +61,6 @@ alter table public.jobs
   add column if not exists credits_state text not null default 'none' check (credits_state in ('none', 'held', 'settled', 'released'));
 -- Null means the price of the type; a default of an adopted table would be taken for a price.
 alter table public.jobs alter column credits_cost drop default, alter column credits_cost drop not null;
-create index if not exists jobs_holding on public.jobs (updated_at) where credits_state = 'held';
 create index if not exists jobs_holding_though_ended on public.jobs (id) where credits_state = 'held' and status in ('completed', 'failed', 'cancelled');
 
 do $$
