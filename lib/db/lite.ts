@@ -38,7 +38,7 @@ export async function openLite({ databaseUrl, jwtSecret, timeoutMs, poolSize = 1
     // A worker and an API that start together would both make the auth server's tables, and one of them would fail.
     const { fetch, keys } = await whileNobodyMigrates(databaseUrl, 'The schema of @supabase/lite', open);
     const { serviceKey, publishableKey } = keys;
-    const calls = await createRpcFetch({ databaseUrl, timeoutMs: timeoutMs ?? CALL_TIMEOUT_MS, poolSize: CALL_CONNECTIONS });
+    const calls = await createRpcFetch({ databaseUrl, timeoutMs: timeoutMs ?? CALL_TIMEOUT_MS, poolSize: CALL_CONNECTIONS, asServiceRole: true });
     const both = callingDirectly(fetch, { serviceKey, answer: calls.fetch });
     const onClose = async () => {
       await Promise.all([connection.close(), calls.close()]);

@@ -98,13 +98,19 @@ export interface RpcFetchOptions {
   timeoutMs: number;
   /** Connections, opened when needed. */
   poolSize: number;
+  /**
+   * Act as the service role, which holds for a connection's whole session: not through a pooler in transaction mode, where it would reach
+   * other clients. Without it, as whoever logs in.
+   */
+  asServiceRole?: boolean;
 }
 
-export async function createRpcFetch({ databaseUrl, timeoutMs, poolSize }: RpcFetchOptions): Promise<RpcFetch> {
+export async function createRpcFetch({ databaseUrl, timeoutMs, poolSize, asServiceRole = false }: RpcFetchOptions): Promise<RpcFetch> {
   const { default: pg } = await import('pg');
   const limits = { connectionTimeoutMillis: timeoutMs, query_timeout: timeoutMs, idleTimeoutMillis: 10_000, allowExitOnIdle: true };
-  // Set once for each connection, before its first statement.
-  const pool = new pg.Pool({ connectionString: databaseUrl, max: poolSize, options: '-c role=service_role', ...limits });
+  const pool = new pg.Pool({ connectionString: databaseUrl, max: poolSize, ...limits });
+  // Goes out before the connection's first statement; one that fails has failed for that statement too.
+  if (asServiceRole) pool.on('connect', (client) => void client.query('set role service_role').catch(() => undefined));
   // A connection that is cut while idle is replaced by the next query.
   pool.on('error', () => undefined);
   const answer = createRpcAnswers(async (sql, parameters) => (await pool.query<{ answer: unknown }>(sql, parameters)).rows);
