@@ -108,9 +108,11 @@ export interface RpcFetchOptions {
 export async function createRpcFetch({ databaseUrl, timeoutMs, poolSize, asServiceRole = false }: RpcFetchOptions): Promise<RpcFetch> {
   const { default: pg } = await import('pg');
   const limits = { connectionTimeoutMillis: timeoutMs, query_timeout: timeoutMs, idleTimeoutMillis: 10_000, allowExitOnIdle: true };
-  const pool = new pg.Pool({ connectionString: databaseUrl, max: poolSize, ...limits });
-  // Goes out before the connection's first statement; one that fails has failed for that statement too.
-  if (asServiceRole) pool.on('connect', (client) => void client.query('set role service_role').catch(() => undefined));
+  // Awaited before the connection's first statement.
+  const onConnect = async (client: { query(sql: string): Promise<unknown> }): Promise<void> => {
+    await client.query('set role service_role');
+  };
+  const pool = new pg.Pool({ connectionString: databaseUrl, max: poolSize, ...limits, ...(asServiceRole ? { onConnect } : {}) });
   // A connection that is cut while idle is replaced by the next query.
   pool.on('error', () => undefined);
   const answer = createRpcAnswers(async (sql, parameters) => (await pool.query<{ answer: unknown }>(sql, parameters)).rows);
