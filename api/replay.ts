@@ -1,10 +1,10 @@
 import type { Db, FailedJob, FailedJobFilter, ReplayAnswer } from '../lib/db/types.ts';
 import { InsufficientCreditsError } from '../lib/errors.ts';
 import { findJob } from '../lib/jobs/index.ts';
+import { parsePayload } from '../lib/payload.ts';
 import type { RowCaller } from './auth.ts';
 import type { ApiDeps } from './deps.ts';
 import { HttpError } from './errors.ts';
-import { parsePayload } from './payload.ts';
 import type { Visible } from './visible.ts';
 
 export interface ReplayMany {

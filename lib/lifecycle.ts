@@ -30,6 +30,28 @@ export async function within<T, F>(work: Promise<T>, deadline: Deadline, fallbac
   }
 }
 
+/** A chore done again `intervalMs` after its last round ended, whatever became of that round; stopping waits for a round under way. */
+export function repeating(name: string, round: () => Promise<unknown>, intervalMs: number): Service {
+  let timer: NodeJS.Timeout | undefined;
+  let running: Promise<unknown> = Promise.resolve();
+  const tick = (): void => {
+    running = round().finally(() => {
+      if (timer) timer = setTimeout(tick, intervalMs);
+    });
+  };
+  return {
+    name,
+    start: async () => {
+      timer = setTimeout(tick, intervalMs);
+    },
+    stop: async (deadline) => {
+      clearTimeout(timer);
+      timer = undefined;
+      await within(running, deadline, undefined);
+    },
+  };
+}
+
 /** Starts in order; when one fails, stops those already started, in reverse, and rethrows. */
 export async function startAll(services: readonly Service[], stopWithinMs = 5_000): Promise<void> {
   const started: Service[] = [];

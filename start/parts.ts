@@ -7,7 +7,7 @@ import { readyKinds, readyQueueNames, rowTableOf } from '../lib/jobs/index.ts';
 import type { Service } from '../lib/lifecycle.ts';
 import type { Logger } from '../lib/log.ts';
 import { createMetrics, type Metrics } from '../lib/metrics.ts';
-import { createMarkCancelled } from '../lib/queue/cancel.ts';
+import { createMarkCancelled } from '../lib/queue/cancel-flag.ts';
 import { createCancelWatch } from '../lib/queue/cancel-watch.ts';
 import { createFailureRecorder } from '../lib/queue/dead-letters.ts';
 import { createEnqueue } from '../lib/queue/enqueue.ts';

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { findJob } from '../../lib/jobs/index.ts';
+import { parsePayload } from '../../lib/payload.ts';
 import { rowCallerOf, userIdOf } from '../access.ts';
 import type { RowCaller } from '../auth.ts';
 import type { ApiDeps, App } from '../deps.ts';
 import { HttpError } from '../errors.ts';
-import { parsePayload } from '../payload.ts';
 import { answer, failures, idempotencyHeader, idempotencyKey, reviewStatus, reviewType, success } from '../schemas.ts';
 import type { Visible } from '../visible.ts';
 

@@ -197,7 +197,7 @@ export interface FailedJobsTable {
   groups(options: FailedJobFilter & { limit: number }): Promise<FailedJobGroup[]>;
   /** Which of these (queue, job id, run) are recorded; keys `queue/jobId/run`. */
   recorded(keys: readonly { queue: string; jobId: string; run: number }[]): Promise<Set<string>>;
-  /** Puts them into the outbox (or their rows back to waiting) in one transaction. The service role alone. */
+  /** Puts them into the outbox (or their rows back to waiting), a hundred in one transaction. The service role alone. */
   replay(request: ReplayRequest): Promise<ReplayAnswer>;
 }
 

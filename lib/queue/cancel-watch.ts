@@ -1,6 +1,7 @@
 import { messageOf } from '../errors.ts';
 import { type Deadline, type Service, within } from '../lifecycle.ts';
 import type { Logger } from '../log.ts';
+import { readCancelFlag } from './cancel-flag.ts';
 import { cancelKey } from './keys.ts';
 import type { ActiveRuns } from './runs.ts';
 import type { Store } from './store/types.ts';
@@ -29,7 +30,7 @@ export function createCancelWatch(deps: CancelWatchDeps): CancelWatch {
     const flags = await deps.store.flags(active.map(({ queue, jobId }) => cancelKey(queue, jobId)));
     active.forEach(({ queue, jobId }, index) => {
       const flag = flags[index];
-      if (flag !== undefined) deps.runs.abort(queue, jobId, 'cancelled', reasonOf(flag));
+      if (flag !== undefined) deps.runs.abort(queue, jobId, 'cancelled', readCancelFlag(flag).reason);
     });
   }
 
@@ -54,10 +55,4 @@ export function createCancelWatch(deps: CancelWatchDeps): CancelWatch {
       await within(running, deadline, undefined);
     },
   };
-}
-
-/** A flag carries `{ reason, job? }` as JSON; see `cancelJob`. */
-function reasonOf(flag: string): string {
-  const { reason } = JSON.parse(flag) as { reason?: unknown };
-  return typeof reason === 'string' ? reason : 'Cancelled';
 }

@@ -2,8 +2,7 @@ import type { Job } from 'bullmq';
 import type { QueueName } from '../jobs/define.ts';
 import { rowTableOf } from '../jobs/index.ts';
 import type { QueueBackend } from './backend.ts';
-import { CANCEL_TTL_MS, cancelKey } from './keys.ts';
-import type { Store } from './store/types.ts';
+import { raiseCancelFlag } from './cancel-flag.ts';
 import type { CancelOutcome, JobState, JobView, RowBackedJobs } from './types.ts';
 import { loadJob, toState, toView } from './view.ts';
 
@@ -49,7 +48,7 @@ export function createCancel({
     const { job, state } = stored;
     if (state === 'completed' || state === 'failed') return 'finished';
     const view = toView(job, state);
-    await backend.store.setFlag(cancelKey(queue, jobId), JSON.stringify({ reason, job: view }), CANCEL_TTL_MS);
+    await raiseCancelFlag(backend.store, view, reason);
     if (state === 'active') return 'cancelling';
     await end?.(view, reason);
     return remove(job);
@@ -67,10 +66,4 @@ export function createCancel({
       throw error;
     }
   }
-}
-
-/** Remembers a job whose row alone was cancelled, as `cancelJob` does: it is then shown as cancelled, and no dead letter is made of it. */
-export function createMarkCancelled(store: Pick<Store, 'setFlag'>): (job: Job, reason: string) => Promise<void> {
-  return (job, reason) =>
-    store.setFlag(cancelKey(job.queueName, job.id ?? ''), JSON.stringify({ reason, job: toView(job, 'cancelled') }), CANCEL_TTL_MS);
 }

@@ -3,11 +3,12 @@ import type { Job, JobsOptions } from 'bullmq';
 import { z } from 'zod';
 import type { Clock } from '../clock.ts';
 import { currentContext } from '../context.ts';
-import { InvalidInputError, messageOf, PermanentError, UnavailableError } from '../errors.ts';
+import { messageOf, PermanentError, UnavailableError } from '../errors.ts';
 import type { JobDefinition, QueueDefinition, QueueName } from '../jobs/define.ts';
 import { ENVELOPE_VERSION, type Envelope } from '../jobs/envelope.ts';
 import { findJob, jobs, queueNames, rowTableOf } from '../jobs/index.ts';
 import { deadlineIn } from '../lifecycle.ts';
+import { invalidInput, parsePayload } from '../payload.ts';
 import type { QueueBackend } from './backend.ts';
 import { toJobBackoff } from './backoff.ts';
 import { EnqueueError } from './errors.ts';
@@ -211,22 +212,9 @@ function lookUp({ queue, name }: EnqueueRequest, find: NonNullable<EnqueueDeps['
 
 function parseOptions(options: unknown): EnqueueOptions {
   const parsed = optionsSchema.safeParse(options);
-  if (!parsed.success) throw invalid('options', parsed.error);
+  if (!parsed.success) throw invalidInput('options', parsed.error);
   // Absent and undefined are the same to every reader of these options.
   return parsed.data as EnqueueOptions;
-}
-
-/** Throws `InvalidInputError`, naming each field of the payload that does not parse. */
-export function parsePayload(definition: Pick<JobDefinition, 'payload' | 'name'>, payload: unknown): unknown {
-  const parsed = definition.payload.safeParse(payload);
-  if (!parsed.success) throw invalid(`payload of ${definition.name}`, parsed.error);
-  return parsed.data;
-}
-
-function invalid(what: string, error: z.ZodError): InvalidInputError {
-  const issues = error.issues.map(({ path, message }) => ({ path: path.join('.'), message }));
-  const list = issues.map(({ path, message }) => (path ? `${path}: ${message}` : message)).join('; ');
-  return new InvalidInputError(`Invalid ${what}: ${list}`, issues);
 }
 
 function makeEnvelope(payload: unknown, options: EnqueueOptions, named: boolean, { clock }: EnqueueDeps, run: number | undefined): Envelope {

@@ -1,7 +1,7 @@
 import type { Job } from 'bullmq';
 import { messageOf } from '../errors.ts';
 import type { QueueName } from '../jobs/define.ts';
-import { type Deadline, type Service, within } from '../lifecycle.ts';
+import { repeating, type Service } from '../lifecycle.ts';
 import type { Logger } from '../log.ts';
 import type { QueueBackend } from './backend.ts';
 import { type FailureRecorder, type FailureSink, runOf } from './dead-letters.ts';
@@ -26,9 +26,6 @@ const PAGE = 100;
 const READY_WITHIN_MS = 5_000;
 
 export function createReconciler(deps: ReconcilerDeps): Reconciler {
-  let timer: NodeJS.Timeout | undefined;
-  let running: Promise<unknown> = Promise.resolve();
-
   async function runOnce(): Promise<number> {
     await deps.backend.ready(READY_WITHIN_MS);
     let written = 0;
@@ -63,25 +60,7 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     return written;
   }
 
-  function tick(): void {
-    running = runOnce()
-      .catch((error: unknown) => deps.log.warn({ error: messageOf(error) }, 'reconciler could not finish its round'))
-      .finally(() => {
-        if (timer) timer = schedule();
-      });
-  }
-  const schedule = (): NodeJS.Timeout => setTimeout(tick, deps.intervalMs);
+  const round = () => runOnce().catch((error: unknown) => deps.log.warn({ error: messageOf(error) }, 'reconciler could not finish its round'));
 
-  return {
-    name: 'reconciler',
-    runOnce,
-    start: async () => {
-      timer = schedule();
-    },
-    stop: async (deadline: Deadline) => {
-      clearTimeout(timer);
-      timer = undefined;
-      await within(running, deadline, undefined);
-    },
-  };
+  return { ...repeating('reconciler', round, deps.intervalMs), runOnce };
 }

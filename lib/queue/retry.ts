@@ -2,10 +2,11 @@ import type { QueueName } from '../jobs/define.ts';
 import { envelope, type JobMeta } from '../jobs/envelope.ts';
 import { rowTableOf } from '../jobs/index.ts';
 import type { QueueBackend } from './backend.ts';
+import { readCancelFlag } from './cancel-flag.ts';
 import { runOf } from './dead-letters.ts';
 import { createEnqueue, type EnqueueDeps } from './enqueue.ts';
 import { cancelKey } from './keys.ts';
-import type { Enqueued, JobView, RetryOutcome, RowBackedJobs } from './types.ts';
+import type { Enqueued, RetryOutcome, RowBackedJobs } from './types.ts';
 import { loadJob } from './view.ts';
 
 export interface RetryDeps {
@@ -41,7 +42,7 @@ async function findEnded(backend: QueueBackend, queue: QueueName, jobId: string)
 /** A job that was cancelled while it waited is gone; its flag remembers what it was. */
 async function cancelledRerun(backend: QueueBackend, queue: QueueName, jobId: string): Promise<Rerun | { outcome: 'not_found' }> {
   const [flag] = await backend.store.flags([cancelKey(queue, jobId)]);
-  const { job } = flag === undefined ? {} : (JSON.parse(flag) as { job?: JobView });
+  const job = flag === undefined ? undefined : readCancelFlag(flag).job;
   return job ? { queue, name: job.name, jobId, payload: job.payload, run: 2, meta: job } : { outcome: 'not_found' };
 }
 

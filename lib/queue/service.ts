@@ -6,6 +6,7 @@ import { queueNames, rowTableOf } from '../jobs/index.ts';
 import { deadlineIn, within } from '../lifecycle.ts';
 import type { QueueBackend } from './backend.ts';
 import { type CancelDeps, createCancel } from './cancel.ts';
+import { readCancelFlag } from './cancel-flag.ts';
 import { createEnqueue, type Enqueue, isRowBacked, type QueueSettings } from './enqueue.ts';
 import { JobFailedError } from './errors.ts';
 import { createJobEvents, type JobEvents } from './events.ts';
@@ -104,8 +105,8 @@ function rowsOf({ rows }: QueueServiceDeps): RowBackedJobs {
 
 /** A job that was cancelled before it started is gone from the queue; its flag keeps what it was. */
 function cancelledView(flag: string): JobView | undefined {
-  const { job, reason } = JSON.parse(flag) as { job?: JobView; reason?: string };
-  return job && { ...job, state: 'cancelled', error: reason ?? 'Cancelled' };
+  const { job, reason } = readCancelFlag(flag);
+  return job && { ...job, state: 'cancelled', error: reason };
 }
 
 async function countAll(backend: QueueBackend): Promise<QueueStats> {

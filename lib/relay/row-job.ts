@@ -60,7 +60,7 @@ export function rowJob<P, R, Deps extends RowDeps>(
     end,
     putOff,
     progress: async (_payload, { progress, total, current_step }, { deps, job, runId }) =>
-      deps.db.jobRows.progress({ table, id: job.id, runId, progress: Math.round(progress), total: Math.round(total), currentStep: current_step }),
+      deps.db.jobRows.progress({ table, id: job.id, runId, progress, total, currentStep: current_step }),
     byJobId: true,
   };
 }

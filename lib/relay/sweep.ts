@@ -7,9 +7,10 @@ import type { Clock } from '../clock.ts';
 import type { Db, JobTable } from '../db/types.ts';
 import { messageOf } from '../errors.ts';
 import type { QueueName } from '../jobs/define.ts';
-import { type Deadline, type Service, within } from '../lifecycle.ts';
+import { repeating, type Service } from '../lifecycle.ts';
 import type { Logger } from '../log.ts';
 import type { QueueBackend } from '../queue/backend.ts';
+import { readCancelFlag } from '../queue/cancel-flag.ts';
 import { cancelKey } from '../queue/keys.ts';
 import { toState } from '../queue/view.ts';
 
@@ -53,8 +54,6 @@ const KEEP_ENDED_MS = 24 * 60 * 60_000;
 export function createSweep(deps: SweepDeps): Sweep {
   const { backend, db, log } = deps;
   const holder = randomUUID();
-  let timer: NodeJS.Timeout | undefined;
-  let running: Promise<unknown> = Promise.resolve();
 
   async function runOnce(): Promise<Swept | undefined> {
     await backend.ready(READY_WITHIN_MS);
@@ -126,7 +125,7 @@ export function createSweep(deps: SweepDeps): Sweep {
     const open = gone.filter(({ state, flag }) => state === undefined || state === 'completed' || (state === 'failed' && flag !== undefined));
     return {
       vanished: open.flatMap(({ row, flag }) => (flag === undefined ? [row] : [])),
-      cancelled: open.flatMap(({ row, flag }) => (flag === undefined ? [] : [{ row, reason: reasonOf(flag) }])),
+      cancelled: open.flatMap(({ row, flag }) => (flag === undefined ? [] : [{ row, reason: readCancelFlag(flag).reason }])),
     };
   }
 
@@ -134,31 +133,7 @@ export function createSweep(deps: SweepDeps): Sweep {
     return new Date(deps.clock.now() - (deps.graceMs ?? deps.intervalMs)).toISOString();
   }
 
-  function tick(): void {
-    running = runOnce()
-      .catch((error: unknown) => log.warn({ error: messageOf(error) }, 'the sweep could not finish its round'))
-      .finally(() => {
-        if (timer) timer = schedule();
-      });
-  }
-  const schedule = (): NodeJS.Timeout => setTimeout(tick, deps.intervalMs);
+  const round = () => runOnce().catch((error: unknown) => log.warn({ error: messageOf(error) }, 'the sweep could not finish its round'));
 
-  return {
-    name: 'sweep',
-    runOnce,
-    start: async () => {
-      timer = schedule();
-    },
-    stop: async (deadline: Deadline) => {
-      clearTimeout(timer);
-      timer = undefined;
-      await within(running, deadline, undefined);
-    },
-  };
-}
-
-/** A flag carries `{ reason, job? }` as JSON; see `cancelJob`. */
-function reasonOf(flag: string): string {
-  const { reason } = JSON.parse(flag) as { reason?: unknown };
-  return typeof reason === 'string' ? reason : 'Cancelled';
+  return { ...repeating('sweep', round, deps.intervalMs), runOnce };
 }

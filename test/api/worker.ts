@@ -5,7 +5,7 @@ import type { QueueName } from '../../lib/jobs/define.ts';
 import { deadlineIn } from '../../lib/lifecycle.ts';
 import { silentLogger } from '../../lib/log.ts';
 import { createRedisBackend } from '../../lib/queue/backend/redis.ts';
-import { createMarkCancelled } from '../../lib/queue/cancel.ts';
+import { createMarkCancelled } from '../../lib/queue/cancel-flag.ts';
 import { createCancelWatch } from '../../lib/queue/cancel-watch.ts';
 import { createFailureRecorder } from '../../lib/queue/dead-letters.ts';
 import { type AnyProcessor, createRunner } from '../../lib/queue/runner.ts';

@@ -13,7 +13,7 @@ import { migrateQueueSchema } from '../../lib/queue/backend/migrate.ts';
 import { createPostgresBackend } from '../../lib/queue/backend/postgres.ts';
 import { createRedisBackend } from '../../lib/queue/backend/redis.ts';
 import type { QueueBackend } from '../../lib/queue/backend.ts';
-import { createMarkCancelled } from '../../lib/queue/cancel.ts';
+import { createMarkCancelled } from '../../lib/queue/cancel-flag.ts';
 import { createCancelWatch } from '../../lib/queue/cancel-watch.ts';
 import { createFailureRecorder } from '../../lib/queue/dead-letters.ts';
 import { createEnqueue, type QueueSettings } from '../../lib/queue/enqueue.ts';
