@@ -24,6 +24,10 @@ export interface ApiOptions {
   corsOrigins: readonly string[];
   /** Longer bodies are answered with 413. Default 1 MiB. */
   bodyLimitBytes?: number;
+  /** Longer files are answered with 413. Default 50 MiB. */
+  uploadLimitBytes?: number;
+  /** Bodies that take longer to arrive end with 408; files, which may be large, are given ten minutes. Default 30,000 ms. */
+  bodyTimeoutMs?: number;
   /** Requests per caller and minute, counted by each API process. Default 600: polling twenty jobs every 2 s. */
   rateLimitPerMinute?: number;
   /** Basic auth for people; without both, an API key given as the password is the only way in with a browser. */

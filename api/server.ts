@@ -1,6 +1,6 @@
 import fastify from 'fastify';
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
-import { SECOND } from '../lib/clock.ts';
+import { MINUTE, SECOND } from '../lib/clock.ts';
 import { guard } from './access.ts';
 import { createIdentify } from './auth.ts';
 import type { ApiDeps, App, EventOptions } from './deps.ts';
@@ -11,6 +11,13 @@ import { document } from './plugins/docs.ts';
 import { answerFailures, answerUnparsable, createSendFailure } from './plugins/failures.ts';
 import { secure } from './plugins/security.ts';
 import { closePromptly } from './plugins/shutdown.ts';
+import { endSlowBodies } from './plugins/slow-bodies.ts';
+import { conversationAnalysisRoute } from './routes/conversation-analysis.ts';
+import { conversationAnswerRoutes } from './routes/conversation-answers.ts';
+import { conversationExportRoute } from './routes/conversation-export.ts';
+import { conversationMapRoute } from './routes/conversation-map.ts';
+import { conversationThemeRoutes } from './routes/conversation-themes.ts';
+import { conversationRoutes } from './routes/conversations.ts';
 import { creditRoutes } from './routes/credits.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { healthRoutes } from './routes/health.ts';
@@ -28,6 +35,9 @@ import { createVisible } from './visible.ts';
 
 const BODY_LIMIT_BYTES = 1024 * 1024;
 const RATE_LIMIT_PER_MINUTE = 600;
+const BODY_TIMEOUT_MS = 30 * SECOND;
+/** 50 MiB over a line of 1 Mbit/s. */
+const UPLOAD_TIMEOUT_MS = 10 * MINUTE;
 const EVENTS: EventOptions = { heartbeatMs: 15 * SECOND, recheckMs: 3 * SECOND, maxPerCaller: 20 };
 
 /** The whole HTTP API, ready to listen. Closing it ends its event streams, not what was handed in. */
@@ -43,7 +53,8 @@ export async function buildServer(deps: ApiDeps): Promise<App> {
     genReqId: correlationIdOf,
     bodyLimit: bodyLimitBytes,
     trustProxy: options.trustProxy ?? false,
-    requestTimeout: 30 * SECOND,
+    requestTimeout: UPLOAD_TIMEOUT_MS,
+    http: { headersTimeout: BODY_TIMEOUT_MS },
     // During a shutdown our own answer is given, in our own shape.
     return503OnClosing: false,
     routerOptions: { maxParamLength: 512 },
@@ -58,9 +69,10 @@ export async function buildServer(deps: ApiDeps): Promise<App> {
   closePromptly(app);
   acceptJsonOnly(app);
   await secure(app, options);
+  endSlowBodies(app, { bodyTimeoutMs: options.bodyTimeoutMs ?? BODY_TIMEOUT_MS });
   await guard(app, { identify: identifyBy(deps, tokens), loopback: options.loopback, rateLimitPerMinute });
   await document(app, { rateLimitPerMinute });
-  addRoutes(app, deps, tokens);
+  await addRoutes(app, deps, tokens);
   if (deps.boardQueues) {
     const { mountBoard } = await import('./plugins/board.ts');
     await mountBoard(app, deps.boardQueues(), { log, bodyLimitBytes });
@@ -75,7 +87,7 @@ function identifyBy({ options, db, clock }: ApiDeps, tokens: ReturnType<typeof c
   return createIdentify({ apiKeys, adminUser, adminPassword, users, tokens });
 }
 
-function addRoutes(app: App, deps: ApiDeps, tokens: ReturnType<typeof createEventTokens>): void {
+async function addRoutes(app: App, deps: ApiDeps, tokens: ReturnType<typeof createEventTokens>): Promise<void> {
   const events = { ...EVENTS, ...deps.options.events };
   const visible = createVisible(deps);
   startRoute(app, deps);
@@ -84,6 +96,12 @@ function addRoutes(app: App, deps: ApiDeps, tokens: ReturnType<typeof createEven
   storyScoringRoutes(app, deps, visible);
   newReviewJobRoute(app, deps, visible);
   reviewJobRoutes(app, deps, visible);
+  conversationRoutes(app, deps, visible);
+  await conversationAnswerRoutes(app, deps, visible);
+  conversationAnalysisRoute(app, deps, visible);
+  conversationThemeRoutes(app, visible);
+  conversationMapRoute(app, visible);
+  conversationExportRoute(app, visible);
   creditRoutes(app, deps, visible);
   queueRoutes(app, deps, visible);
   jobEventRoutes(app, { queue: deps.queue, log: deps.log, visible, streams: createStreams(app, events), tokens, recheckMs: events.recheckMs });

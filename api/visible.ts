@@ -1,3 +1,4 @@
+import type { Conversation } from '../lib/db/conversation-types.ts';
 import type { Db, FailedJob, ReviewJob, Story } from '../lib/db/types.ts';
 import { NotFoundError } from '../lib/errors.ts';
 import type { QueueName } from '../lib/jobs/define.ts';
@@ -16,6 +17,8 @@ export interface Visible {
   job(caller: RowCaller, queue: QueueName, id: string): Promise<JobView>;
   /** Throws `NotFoundError`. */
   reviewJob(caller: RowCaller, id: string): Promise<ReviewJob>;
+  /** Throws `NotFoundError`. */
+  conversation(caller: RowCaller, id: string): Promise<Conversation>;
   /** Throws `NotFoundError`. */
   deadLetter(caller: RowCaller, id: string): Promise<FailedJob>;
 }
@@ -50,13 +53,19 @@ export function createVisible({ db, queue: queues }: { db: Db; queue: QueueServi
     return found;
   }
 
+  async function conversation(caller: RowCaller, id: string): Promise<Conversation> {
+    const found = await rows(caller).conversations.get(id);
+    if (!found || !mayBe(caller, found.userId)) throw new NotFoundError('Conversation', id);
+    return found;
+  }
+
   async function deadLetter(caller: RowCaller, id: string): Promise<FailedJob> {
     const found = await rows(caller).failedJobs.get(id);
     if (!found || !mayBe(caller, found.userId)) throw new NotFoundError('Dead letter', id);
     return found;
   }
 
-  return { rows, story, job, reviewJob, deadLetter };
+  return { rows, story, job, reviewJob, conversation, deadLetter };
 }
 
 /** A service that names no user may see all; everybody else their own. */

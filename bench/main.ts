@@ -1,3 +1,6 @@
+import { analysisBenches } from './analysis.ts';
+import { loopBenches } from './analysis-loop.ts';
+import { qualityBenches } from './analysis-quality.ts';
 import { embeddedBenches } from './embedded.ts';
 import { fairnessBenches } from './fairness.ts';
 import { importBenches } from './imports.ts';
@@ -6,7 +9,17 @@ import { relayBenches } from './relay.ts';
 import type { Bench, Figure } from './report.ts';
 import { sentimentBenches } from './sentiment.ts';
 
-const benches: Bench[] = [...queueBenches, ...fairnessBenches, ...embeddedBenches, ...importBenches, ...relayBenches, ...sentimentBenches];
+const benches: Bench[] = [
+  ...queueBenches,
+  ...fairnessBenches,
+  ...embeddedBenches,
+  ...importBenches,
+  ...relayBenches,
+  ...sentimentBenches,
+  ...analysisBenches,
+  ...loopBenches,
+  ...qualityBenches,
+];
 
 /** `npm run bench [-- NAME…] [--json]`: a name stands for all benchmarks that begin with it. */
 async function main(args: readonly string[]): Promise<void> {

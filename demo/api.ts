@@ -10,6 +10,10 @@ export interface DemoApi {
   /** The answer's `data`, parsed. */
   get<T>(path: string, data: z.ZodType<T>): Promise<T>;
   post<T>(path: string, body: unknown, data: z.ZodType<T>): Promise<T>;
+  /** Sends a CSV file. */
+  upload<T>(path: string, csv: Uint8Array<ArrayBuffer>, data: z.ZodType<T>): Promise<T>;
+  /** The answer's bytes, of the media type asked for. */
+  download(path: string, type: string): Promise<Uint8Array>;
   /** A call that is meant to be refused; throws when it is not. */
   refused(path: string, body: unknown): Promise<{ status: number; code: string; message: string }>;
   /** The same API for the things of one user. */
@@ -37,6 +41,12 @@ export function createDemoApi({ url, apiKey, streams = 16 }: DemoApiOptions): De
   return apiFor({ url, headers: { authorization: `Bearer ${apiKey}` }, inTurn: createTurns(streams) });
 }
 
+interface Sent {
+  method?: 'POST';
+  body?: string | Uint8Array<ArrayBuffer>;
+  headers?: Readonly<Record<string, string>>;
+}
+
 interface Caller {
   url: string;
   headers: Readonly<Record<string, string>>;
@@ -44,12 +54,12 @@ interface Caller {
 }
 
 function apiFor({ url, headers, inTurn }: Caller): DemoApi {
-  function request(path: string, init: RequestInit, withinMs: number): Promise<Response> {
-    const sent = { ...headers, ...(init.body ? { 'content-type': 'application/json' } : {}) };
+  function request(path: string, init: Sent, withinMs: number): Promise<Response> {
+    const sent = { ...headers, ...(init.body ? { 'content-type': 'application/json' } : {}), ...init.headers };
     return fetch(new URL(path, url), { ...init, headers: sent, signal: AbortSignal.timeout(withinMs) });
   }
 
-  async function send(path: string, init: RequestInit, withinMs: number): Promise<Response> {
+  async function send(path: string, init: Sent, withinMs: number): Promise<Response> {
     const response = await request(path, init, withinMs);
     if (response.ok) return response;
     const said = failure.safeParse(await response.json().catch(() => undefined));
@@ -57,7 +67,7 @@ function apiFor({ url, headers, inTurn }: Caller): DemoApi {
     throw new UnavailableError(`${init.method ?? 'GET'} ${path} was answered with ${response.status}: ${why}`);
   }
 
-  async function call<T>(path: string, init: RequestInit, data: z.ZodType<T>): Promise<T> {
+  async function call<T>(path: string, init: Sent, data: z.ZodType<T>): Promise<T> {
     const response = await send(path, init, ANSWER_WITHIN_MS);
     return z.object({ data }).parse(await response.json()).data;
   }
@@ -84,6 +94,8 @@ function apiFor({ url, headers, inTurn }: Caller): DemoApi {
   return {
     get: (path, data) => call(path, {}, data),
     post: (path, body, data) => call(path, { method: 'POST', body: JSON.stringify(body) }, data),
+    upload: (path, csv, data) => call(path, { method: 'POST', body: csv, headers: { 'content-type': 'text/csv' } }, data),
+    download: async (path, type) => (await send(path, { headers: { accept: type } }, ANSWER_WITHIN_MS)).bytes(),
     refused,
     actingFor: (userId) => apiFor({ url, headers: { ...headers, 'x-user-id': userId }, inTurn }),
     follow: (job, onProgress) => inTurn(() => follow(job, onProgress)),

@@ -36,6 +36,10 @@ export interface DemoTools {
   customer: Customer;
   /** The database: for what an app asks for in a transaction of its own. */
   sql: EmbeddedSql;
+  /** For files that stay when the demo has ended; it may not be there yet. */
+  outputFolder: string;
+  /** Of the sample conversation, the first so many answers; all of them when left out. */
+  answers?: number | undefined;
 }
 
 /** A job kind that the demo shows: sample data in, results out. */

@@ -3,7 +3,7 @@ import '../lib/config/env-files.ts';
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { format, parseArgs } from 'node:util';
 import { SECOND } from '../lib/clock.ts';
 import { type Config, loadConfig } from '../lib/config.ts';
@@ -28,7 +28,10 @@ import { seconds } from './text.ts';
 const STOP_WITHIN_MS = 10 * SECOND;
 
 await runProcess(async () => {
-  const { json } = parseArgs({ options: { json: { type: 'boolean', default: false } } }).values;
+  const { json, out, answers } = parseArgs({
+    options: { json: { type: 'boolean', default: false }, out: { type: 'string', default: 'demo-output' }, answers: { type: 'string' } },
+  }).values;
+  if (answers !== undefined && !/^[1-9]\d{0,5}$/.test(answers)) throw new Error(`--answers takes a number from 1 on, not "${answers}"`);
   const say = (text: string): void => void (json || process.stdout.write(`${text}\n`));
   const folder = makeFolder();
   const warnings: string[] = [];
@@ -41,7 +44,11 @@ await runProcess(async () => {
   process.once('exit', display.stop);
   const width = Math.min(100, process.stdout.columns || 100);
   const customer = await createCustomer(api);
-  const outcomes = await runKinds(kinds, { tools: { api, customer, sql }, display, width });
+  const outcomes = await runKinds(kinds, {
+    tools: { api, customer, sql, outputFolder: resolve(out), answers: answers === undefined ? undefined : Number(answers) },
+    display,
+    width,
+  });
   display.stop();
   const credits = await reportCredits(customer, api.actingFor(randomUUID()));
   await stopAll(services, deadlineIn(STOP_WITHIN_MS));

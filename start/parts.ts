@@ -1,5 +1,7 @@
 import type { LocalTasks } from '../lib/ai/contract.ts';
 import { type AiService, createAi } from '../lib/ai/index.ts';
+import { createLocalEmbeddings } from '../lib/ai/local-embeddings.ts';
+import { createCompute } from '../lib/analysis/pool.ts';
 import { systemClock } from '../lib/clock.ts';
 import type { Config } from '../lib/config.ts';
 import type { QueueName } from '../lib/jobs/define.ts';
@@ -22,7 +24,7 @@ import { createRefuse } from '../lib/relay/refuse.ts';
 import { createRelay, type Relay } from '../lib/relay/relay.ts';
 import { createRowBackedJobs } from '../lib/relay/rows.ts';
 import { createSweep } from '../lib/relay/sweep.ts';
-import { type FindProcessor, loadProcessors } from '../workers/index.ts';
+import { type FindProcessor, loadProcessors, type WorkerDeps } from '../workers/index.ts';
 import type { Connections } from './connections.ts';
 import { createStatusReport } from './status.ts';
 import { createWorkerHttp } from './worker-http.ts';
@@ -34,6 +36,7 @@ const localTasks: LocalTasks = {
   'review-processing': async () => (await import('../lib/reviews/local-processing.ts')).default,
   'review-sentiment': async () => (await import('../lib/reviews/local-sentiment.ts')).default,
   'prompt-analysis': async () => (await import('../lib/reviews/local-prompt.ts')).default,
+  'theme-naming': async () => (await import('../lib/analysis/text/local-naming.ts')).default,
 };
 
 /** Shared by the worker and the API of one process. */
@@ -46,12 +49,15 @@ export interface Core {
   relay: Relay;
   ai: AiService;
   metrics: Metrics;
+  /** Handed to every processor. */
+  workerDeps: WorkerDeps;
   /** The processors of this version, loaded when first needed. */
   processors(): Promise<FindProcessor>;
 }
 
 export function createCore(config: Config, connections: Connections, log: Logger): Core {
   const { backend, db } = connections;
+  const workerDeps: WorkerDeps = { db, clock: systemClock, compute: createCompute(), sampleLimit: config.analysis.sampleLimit };
   let loaded: Promise<FindProcessor> | undefined;
   const processors = (): Promise<FindProcessor> => {
     loaded ??= loadProcessors(readyQueueNames);
@@ -68,7 +74,7 @@ export function createCore(config: Config, connections: Connections, log: Logger
     endRow: async (job, reason) => {
       const processor = (await processors())(job.queue, job.name);
       if (processor && typeof processor !== 'function')
-        await processor.end(job.payload, { outcome: 'cancelled', error: reason, job: { id: job.id, run: 1 } }, { db, clock: systemClock });
+        await processor.end(job.payload, { outcome: 'cancelled', error: reason, job: { id: job.id, run: 1 } }, workerDeps);
     },
   });
   const relay = createRelay({
@@ -81,8 +87,17 @@ export function createCore(config: Config, connections: Connections, log: Logger
     log,
   });
   const metrics = createMetrics({ stats: queue.stats, outbox: () => db.outbox.backlog(readyKinds) });
-  const ai = createAi({ options: config.ai, limits: backend.store, ledger: db.ai, localTasks, clock: systemClock, log, onCall: metrics.aiCall });
-  return { config, connections, log, queue, relay, ai, metrics, processors };
+  const ai = createAi({
+    options: config.ai,
+    limits: backend.store,
+    ledger: db.ai,
+    localTasks,
+    localEmbeddings: createLocalEmbeddings(),
+    clock: systemClock,
+    log,
+    onCall: metrics.aiCall,
+  });
+  return { config, connections, log, queue, relay, ai, metrics, workerDeps, processors };
 }
 
 const RELAY_READY_WITHIN_MS = 2_000;
@@ -120,11 +135,10 @@ const capsOf = ({ config, connections, log }: Core) =>
 
 /** The services of a worker, in the order they start; they stop in reverse. */
 export async function createWorkerServices(core: Core): Promise<Service[]> {
-  const { config, connections, log, queue, ai, metrics } = core;
+  const { config, connections, log, queue, ai, metrics, workerDeps: deps } = core;
   const { backend, db } = connections;
   const queues = config.worker.queues.filter((name) => readyQueueNames.includes(name));
   const processor = await loadProcessors(queues);
-  const deps = { db, clock: systemClock };
   const runs = createActiveRuns();
   const failures = createFailureRecorder({ sink: db.failedJobs, processor, deps, markCancelled: createMarkCancelled(backend.store), log });
   const runner = createRunner({
@@ -152,11 +166,21 @@ export async function createWorkerServices(core: Core): Promise<Service[]> {
     stalledIntervalMs: config.worker.stalledIntervalMs,
   });
   return [
-    // Before the workers, so that it stops after them: jobs can be cancelled while a shutdown waits for them.
+    // Before the workers, so that they stop after them.
+    threads(deps.compute, ai),
+    // Jobs can be cancelled while a shutdown waits for them.
     createCancelWatch({ store: backend.store, runs, log }),
     workers,
     createReconciler({ backend, queues, sink: db.failedJobs, failures, intervalMs: config.worker.sweepIntervalMs, log }),
     createStatusReport({ queues, stats: queue.stats, isRunning: workers.isRunning, log }),
     ...(config.worker.port > 0 ? [createWorkerHttp(core, { port: config.worker.port, isRunning: workers.isRunning })] : []),
   ];
+}
+
+/** Made when they are needed; ended with the worker. */
+function threads(...owners: readonly { close(): Promise<void> }[]): Service {
+  const stop = async (): Promise<void> => {
+    await Promise.all(owners.map((owner) => owner.close()));
+  };
+  return { name: 'threads', start: async () => undefined, stop };
 }

@@ -1,3 +1,4 @@
+import type { Compute } from '../lib/analysis/pool.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Db } from '../lib/db/types.ts';
 import type { QueueName } from '../lib/jobs/define.ts';
@@ -9,12 +10,17 @@ import type { AnyProcessor } from '../lib/queue/runner.ts';
 export interface WorkerDeps {
   db: Db;
   clock: Clock;
+  /** Threads for what would hold up the event loop. */
+  compute: Compute;
+  /** `ANALYSIS_SAMPLE_LIMIT` */
+  sampleLimit: number;
 }
 
 /** A worker that serves one queue loads only that queue's code. */
 const loaders: { [Q in ReadyQueueName]: () => Promise<{ default: Processors<Q, WorkerDeps> }> } = {
   'story-enhancement': () => import('./story-enhancement.ts'),
   'review-ai': () => import('./review-ai.ts'),
+  'conversation-analysis': () => import('./conversation-analysis.ts'),
 };
 
 export type FindProcessor = (queue: QueueName, name: string) => AnyProcessor<WorkerDeps> | undefined;

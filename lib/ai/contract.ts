@@ -44,12 +44,23 @@ export interface RawGeneration {
   usage: Usage;
 }
 
-export interface Embeddings {
-  /** One unit-length vector per text, in the order asked. */
-  vectors: Float32Array[];
+/** What is known of embeddings besides their numbers. */
+export interface EmbeddingTotals {
   model: string;
+  /** Of every vector; 0 where there is none. */
   dimensions: number;
   usage: Usage;
+}
+
+export interface Embeddings extends EmbeddingTotals {
+  /** One unit-length vector per text, in the order asked. */
+  vectors: Float32Array[];
+}
+
+/** An answered part of a list of texts: `vectors[i]` is of the text at `places[i]`. Equal texts share one vector. */
+export interface EmbeddingBatch {
+  places: readonly number[];
+  vectors: readonly Float32Array[];
 }
 
 /** What one `embed` call may hold; the AI layer splits longer lists. */
@@ -57,6 +68,17 @@ export interface EmbeddingLimits {
   inputs: number;
   tokensPerInput: number;
   tokensPerRequest: number;
+  /** Calls in flight at a time, of one list of texts. */
+  requestsAtOnce: number;
+}
+
+/** The part of a provider that embeds. */
+export interface EmbeddingProvider {
+  readonly model: string;
+  readonly limits: EmbeddingLimits;
+  /** The beginning of a text that is too long for one input; any other text as it is. */
+  clip(text: string): string;
+  embed(texts: readonly string[], options: CallOptions): Promise<Embeddings>;
 }
 
 /** The seam to one vendor: one HTTP call per method call, no retries, errors from `lib/ai/errors.ts`. */
@@ -69,11 +91,7 @@ export interface AiProvider {
     options: CallOptions & { model?: string; repair?: { answer: string; problem: string } },
   ): Promise<RawGeneration>;
   /** Absent where the vendor has none (Anthropic). */
-  readonly embedding?: {
-    readonly model: string;
-    readonly limits: EmbeddingLimits;
-    embed(texts: readonly string[], options: CallOptions): Promise<Embeddings>;
-  };
+  readonly embedding?: EmbeddingProvider;
 }
 
 /** What a job sees: bound to its queue, job, user and signal. */
@@ -81,8 +99,19 @@ export interface Ai {
   /** The provider that `generate` will use for this queue. */
   readonly provider: ProviderName;
   readonly model: string;
+  /** Who embeds for this queue. */
+  readonly embedding: { readonly provider: ProviderName; readonly model: string };
   generate<T>(request: GenerateRequest<T>, options?: { force?: boolean }): Promise<Generation<T>>;
+  /** For lists that fit into memory twice. Throws `PermanentError` `empty_text` or `text_too_long`, naming the place of the text. */
   embed(texts: readonly string[]): Promise<Embeddings>;
+  /**
+   * As `embed`, but each part is handed over once, as soon as it is answered, and not kept. What `onBatch` returns is awaited, so that no more
+   * is asked for than is taken. After a failure, of a request or of `onBatch`, nothing more is asked; what is in flight is paid for
+   * and therefore still waited for and handed over, and then the first failure is thrown.
+   */
+  embedInBatches(texts: readonly string[], onBatch: (batch: EmbeddingBatch) => void | Promise<void>): Promise<EmbeddingTotals>;
+  /** The beginning of a text that is too long to be embedded; any other text as it is. */
+  clipForEmbedding(text: string): string;
 }
 
 export interface Generation<T> {

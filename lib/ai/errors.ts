@@ -91,6 +91,16 @@ export function failedResponse(vendor: Vendor, code: string | undefined): Hivepu
   return rejected(vendor, { status: 400, code, type: undefined, param: undefined, requestId: undefined, headers: undefined }, details);
 }
 
+/** Vendors' words for a request that a smaller one may get through: OpenAI's limits of a list and of a text, and HTTP's own. */
+const TOO_LARGE = new Set(['max_tokens_per_request', 'context_length_exceeded', 'array_above_max_length', 'string_above_max_length']);
+
+/** Whether the vendor refused a request for its size, so that its parts may pass. */
+export function isTooLarge(error: unknown): boolean {
+  if (!(error instanceof HivepulseError) || error.code !== 'provider_rejected') return false;
+  const { status, code, type } = error.details ?? {};
+  return status === 413 || TOO_LARGE.has(String(code)) || TOO_LARGE.has(String(type));
+}
+
 function unreachable(error: unknown, vendor: Vendor): UnavailableError {
   const reason = networkCode(error);
   const message = `${vendorLabel(vendor)} could not be reached or broke off its answer${reason ? ` (${reason})` : ''}`;

@@ -5,11 +5,12 @@ import { createAnthropicProvider } from './anthropic.ts';
 import { type AiCall, createBooks } from './books.ts';
 import { createBudget } from './budget.ts';
 import { type AiOptions, type Choice, chooseEmbedding, chooseGeneration, DEFAULT_MODELS } from './choose.ts';
-import type { Ai, AiCaller, AiLedger, AiProvider, Limits, LocalTasks } from './contract.ts';
-import { createEmbedder } from './embed.ts';
+import type { Ai, AiCaller, AiLedger, AiProvider, Limits, LocalTasks, ProviderName } from './contract.ts';
+import { createEmbedder, type Encoder } from './embed.ts';
 import { keyVariable } from './errors.ts';
 import { type Answerer, createGenerator } from './generate.ts';
 import { createLocalProvider } from './local.ts';
+import type { LocalEmbeddings } from './local-embeddings.ts';
 import { assertNotPaused, createMeter, sharePause } from './meter.ts';
 import { createOpenAiProvider, type OpenAiProvider, type OpenAiSettings } from './openai.ts';
 
@@ -20,6 +21,7 @@ export interface AiDeps {
   /** Shared by all processes; `lib/db`. */
   ledger: AiLedger;
   localTasks: LocalTasks;
+  localEmbeddings: LocalEmbeddings;
   clock: Clock;
   log: Logger;
   /** Told of every call and every answer from the cache; for metrics. */
@@ -29,10 +31,12 @@ export interface AiDeps {
 export interface AiService {
   /** Cheap: nothing is loaded or asked before the job does. */
   forJob(caller: AiCaller): Ai;
-  /** Who works for a queue; `embed` is undefined where nobody can. */
-  providersFor(queue: string): { generate: Choice; embed: Choice | undefined };
+  /** Who works for a queue. */
+  providersFor(queue: string): { generate: Choice; embed: Choice };
   /** Whether OpenAI can be reached with the key. Costs nothing and never throws, unless `signal` aborts. */
   testOpenAi(signal?: AbortSignal): Promise<{ configured: boolean; ok: boolean; message: string }>;
+  /** Ends the thread of the local embedding model; it starts again when it is needed. */
+  close(): Promise<void>;
 }
 
 /** A question by hand waits no longer than this for its answer. */
@@ -47,36 +51,50 @@ export function createAi(deps: AiDeps): AiService {
   const books = createBooks(deps);
   const meter = createMeter({ ...deps, budget, books });
   const generate = createGenerator({ ...deps, meter, books, timeoutMs: options.timeoutMs });
-  const embedding = chooseEmbedding(options);
-  const embed = createEmbedder({ meter, timeoutMs: options.timeoutMs, provider: embedding && openai });
+  const embedder = createEmbedder({ meter, timeoutMs: options.timeoutMs });
 
   const answererFor = (queue: string): Answerer => {
     const { provider: name, model } = chooseGeneration(queue, options);
-    const provider = providers.find((candidate) => candidate.name === name);
-    if (!provider) throw new PermanentError(`the AI provider ${name} is not configured`, { code: 'provider_not_configured' });
-    return { provider, model };
+    return { provider: named(providers, name), model };
+  };
+  const encoderFor = (queue: string): Encoder => {
+    const { provider, model } = chooseEmbedding(queue, options);
+    const { embedding } = named(providers, provider);
+    if (!embedding) throw new PermanentError(`the AI provider ${provider} has no embeddings (${model})`, { code: 'no_embedding_provider' });
+    return { provider, embedding };
   };
   return {
     forJob: (caller) => {
       const answerer = answererFor(caller.queue);
+      const encoder = encoderFor(caller.queue);
       return {
         provider: answerer.provider.name,
         model: answerer.model,
+        embedding: { provider: encoder.provider, model: encoder.embedding.model },
         generate: (request, how) => generate(answerer, caller, request, how),
-        embed: (texts) => embed(caller, texts),
+        embed: (texts) => embedder.embed(encoder, caller, texts),
+        embedInBatches: (texts, onBatch) => embedder.embedInBatches(encoder, caller, texts, onBatch),
+        clipForEmbedding: encoder.embedding.clip,
       };
     },
-    providersFor: (queue) => ({ generate: chooseGeneration(queue, options), embed: embedding }),
+    providersFor: (queue) => ({ generate: chooseGeneration(queue, options), embed: chooseEmbedding(queue, options) }),
     testOpenAi: (signal = new AbortController().signal) => testOpenAi(deps, openai, signal),
+    close: deps.localEmbeddings.close,
   };
 }
 
+function named(providers: readonly AiProvider[], name: ProviderName): AiProvider {
+  const provider = providers.find((candidate) => candidate.name === name);
+  if (!provider) throw new PermanentError(`the AI provider ${name} is not configured`, { code: 'provider_not_configured' });
+  return provider;
+}
+
 /** Only those with a key; none of them loads its SDK before its first call. */
-function createProviders({ options, localTasks, clock }: AiDeps): { providers: AiProvider[]; openai: OpenAiProvider | undefined } {
+function createProviders({ options, localTasks, localEmbeddings, clock }: AiDeps): { providers: AiProvider[]; openai: OpenAiProvider | undefined } {
   const openai = options.openai && createOpenAiProvider(withModels(options.openai), clock);
   const anthropicSettings = options.anthropic && { ...options.anthropic, model: options.anthropic.model ?? DEFAULT_MODELS.anthropic };
   const anthropic = anthropicSettings && createAnthropicProvider(anthropicSettings, clock);
-  const providers = [openai, anthropic, createLocalProvider(localTasks)].filter((provider) => provider !== undefined);
+  const providers = [openai, anthropic, createLocalProvider(localTasks, localEmbeddings)].filter((provider) => provider !== undefined);
   return { providers, openai };
 }
 

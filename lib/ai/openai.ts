@@ -1,13 +1,13 @@
 import type OpenAI from 'openai';
 import type { Response, ResponseCreateParamsNonStreaming } from 'openai/resources/responses/responses';
 import type { Clock } from '../clock.ts';
-import { PermanentError } from '../errors.ts';
-import type { AiProvider, CallOptions, Embeddings, GenerateRequest, RawGeneration, Usage } from './contract.ts';
+import type { AiProvider, CallOptions, EmbeddingProvider, GenerateRequest, RawGeneration, Usage } from './contract.ts';
 import { withDeadline } from './deadline.ts';
 import { failedResponse, modelRefused, modelTruncated, toAiError } from './errors.ts';
 import { DEFAULT_MAX_OUTPUT_TOKENS, parseAnswer, repairTurns, systemText, userText } from './message.ts';
+import { readEmbeddings } from './openai-embeddings.ts';
 import { strictJsonSchema } from './schema.ts';
-import { estimateTokens } from './tokens.ts';
+import { clipToTokens, estimateTokens } from './tokens.ts';
 
 export interface OpenAiSettings {
   apiKey: string;
@@ -18,7 +18,7 @@ export interface OpenAiSettings {
 }
 
 export interface OpenAiProvider extends AiProvider {
-  readonly embedding: NonNullable<AiProvider['embedding']>;
+  readonly embedding: EmbeddingProvider;
   /** Asks for the model's description, which costs nothing. Throws what any call would. */
   check(options: CallOptions): Promise<void>;
 }
@@ -27,8 +27,14 @@ type GenerateOptions = Parameters<AiProvider['generate']>[1];
 
 /** Models that think first spend `max_output_tokens` on it as well: this much is added for it. */
 const ROOM_FOR_REASONING = 4_096;
-/** The vendor's limits, with a tenth of the request's total left over for the difference between estimate and count. */
-const EMBEDDING_LIMITS = { inputs: 2_048, tokensPerInput: 8_192, tokensPerRequest: 270_000 };
+/**
+ * The vendor's limits, with a tenth of the request's total left over for the difference between estimate and count. Four at once: full
+ * ones are a million tokens, all that OpenAI's first paying tier takes in a minute, and their answers are 70 MB that wait to be parsed.
+ */
+const EMBEDDING_LIMITS = { inputs: 2_048, tokensPerInput: 8_192, tokensPerRequest: 270_000, requestsAtOnce: 4 };
+
+/** The body of an answer that has none. */
+async function* nothing(): AsyncGenerator<Uint8Array> {}
 
 /** OpenAI over its own SDK: the Responses API with strict structured output, and embeddings. The SDK is loaded by the first call. */
 export function createOpenAiProvider(settings: OpenAiSettings, clock: Clock): OpenAiProvider {
@@ -51,9 +57,13 @@ export function createOpenAiProvider(settings: OpenAiSettings, clock: Clock): Op
     embedding: {
       model: settings.embeddingModel,
       limits: EMBEDDING_LIMITS,
+      clip: (text) => clipToTokens(text, EMBEDDING_LIMITS.tokensPerInput),
       embed: async (texts, options) => {
-        const body: OpenAI.EmbeddingCreateParams = { model: settings.embeddingModel, input: [...texts], encoding_format: 'float' };
-        return readEmbeddings(await call(options, (openai, http) => openai.embeddings.create(body, http)), texts);
+        const body: OpenAI.EmbeddingCreateParams = { model: settings.embeddingModel, input: [...texts], encoding_format: 'base64' };
+        return call(options, async (openai, http) => {
+          const response = await openai.embeddings.create(body, http).asResponse();
+          return readEmbeddings(response.body ?? nothing(), texts, settings.embeddingModel);
+        });
       },
     },
     check: async (options) => {
@@ -122,36 +132,15 @@ function readOutput(response: Response): { text: string; refused: boolean } {
   return { text, refused: parts.some((part) => part.type === 'refusal') };
 }
 
-/** Compatible servers may leave usage out: then it is estimated, so that the daily budget still sees the call. */
+/** Compatible servers may leave usage out, or count in words of their own: then it is estimated, so that the daily budget still sees the call. */
 function usageOf({ usage }: Response, body: ResponseCreateParamsNonStreaming, text: string): Usage {
-  if (!usage) return { inputTokens: estimateTokens(JSON.stringify(body)), outputTokens: estimateTokens(text), cachedInputTokens: 0 };
+  if (!usage || !Number.isFinite(usage.input_tokens) || !Number.isFinite(usage.output_tokens)) {
+    return { inputTokens: estimateTokens(JSON.stringify(body)), outputTokens: estimateTokens(text), cachedInputTokens: 0 };
+  }
   return {
     inputTokens: usage.input_tokens,
     outputTokens: usage.output_tokens,
     cachedInputTokens: usage.input_tokens_details?.cached_tokens ?? 0,
     cacheWriteTokens: usage.input_tokens_details?.cache_write_tokens ?? 0,
   };
-}
-
-function readEmbeddings(response: OpenAI.CreateEmbeddingResponse, texts: readonly string[]): Embeddings {
-  const ordered = [...(response.data ?? [])].sort((one, other) => one.index - other.index);
-  const vectors = ordered.map(({ embedding }) => unitLength(embedding));
-  const dimensions = vectors[0]?.length ?? 0;
-  if (vectors.length !== texts.length || dimensions === 0 || vectors.some((vector) => vector.length !== dimensions)) {
-    throw badEmbeddings(`${vectors.length} vectors for ${texts.length} texts, or of different lengths`);
-  }
-  const inputTokens = response.usage?.prompt_tokens || texts.reduce((sum, text) => sum + estimateTokens(text), 0);
-  return { vectors, model: response.model, dimensions, usage: { inputTokens, outputTokens: 0, cachedInputTokens: 0 } };
-}
-
-/** Distances are compared as cosines everywhere: unit length makes that a dot product, whatever the server sent. */
-function unitLength(values: readonly number[]): Float32Array {
-  const norm = Math.hypot(...(Array.isArray(values) ? values : []));
-  if (!Number.isFinite(norm) || norm === 0) throw badEmbeddings('a vector that is no direction');
-  return Float32Array.from(values, (value) => value / norm);
-}
-
-function badEmbeddings(what: string): PermanentError {
-  const message = `the server behind OPENAI_BASE_URL answered with ${what}: it does not speak OpenAI's embeddings API`;
-  return new PermanentError(message, { code: 'bad_embeddings', details: { provider: 'openai' } });
 }

@@ -27,6 +27,32 @@ export function estimateTokens(text: string): number {
   return Math.ceil(tokens + tokensOfWord(word));
 }
 
+/** The longest beginning of a text that is safe to send where an input may have `limit` tokens; the text as it is where it fits. */
+export function clipToTokens(text: string, limit: number): string {
+  // A token is a byte at least.
+  if (Buffer.byteLength(text) <= limit) return text;
+  let most = 0;
+  let word = 0;
+  for (let index = 0; index < text.length; index += 1) {
+    const code = text.charCodeAt(index);
+    word = isLetter(code) ? word + 1 : 0;
+    most += mostTokensOf(code, word);
+    if (most > limit) return text.slice(0, isLowSurrogate(code) ? index - 1 : index);
+  }
+  return text;
+}
+
+/**
+ * One for each byte in UTF-8, which byte-level tokenizers never exceed, but for small letters one for every other: words of no language come
+ * near it, and base64 is counted 0.8 a character.
+ */
+function mostTokensOf(code: number, letterOfWord: number): number {
+  if (isSmall(code)) return letterOfWord % 2;
+  if (code < 0x80) return 1;
+  if (code < 0x800) return 2;
+  return isSurrogate(code) ? 2 : 3;
+}
+
 function tokensOfWord(length: number): number {
   if (length === 0) return 0;
   return length > LONGEST_WORD ? length / 1.5 : Math.ceil(length / 5);
@@ -43,4 +69,6 @@ function tokensOfCharacter(code: number): number {
 
 const isSmall = (code: number): boolean => code >= 0x61 && code <= 0x7a;
 const isCapital = (code: number): boolean => code >= 0x41 && code <= 0x5a;
+const isSurrogate = (code: number): boolean => code >= 0xd800 && code <= 0xdfff;
+const isLowSurrogate = (code: number): boolean => code >= 0xdc00 && code <= 0xdfff;
 const isLetter = (code: number): boolean => isSmall(code) || isCapital(code);

@@ -4,13 +4,14 @@
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import { z } from 'zod';
-import { type HivepulseError, InsufficientCreditsError, InvalidInputError, PermanentError, UnavailableError } from '../errors.ts';
+import { type HivepulseError, InsufficientCreditsError, InvalidInputError, NotFoundError, PermanentError, UnavailableError } from '../errors.ts';
+import { calledFunction, timeoutOf } from './slow-calls.ts';
 
 export type Fetch = typeof globalThis.fetch;
 
 export interface BoundedFetchOptions {
   fetch: Fetch;
-  /** Longest time for one call, repeats included, in milliseconds. */
+  /** Longest time for one call, repeats included, in milliseconds; slow ones (`slow-calls.ts`) get more. */
   timeoutMs: number;
 }
 
@@ -22,7 +23,7 @@ const AWAY = new Set([502, 503, 504, 520]);
 export function createBoundedFetch({ fetch, timeoutMs }: BoundedFetchOptions): Fetch {
   return async (input, init) => {
     const request = new Request(input, init);
-    const deadline = performance.now() + timeoutMs;
+    const deadline = performance.now() + timeoutOf(calledFunction(request.url), timeoutMs);
     const waits = mayRepeat(request) ? [...RETRY_WAITS_MS] : [];
     for (;;) {
       const outcome = await attempt(fetch, request.clone(), deadline - performance.now());
@@ -119,12 +120,17 @@ const PASSING = /^(08|40|53|55|57|58|PGRST00)/;
 
 const shortOfCredits = z.object({ cost: z.number(), balance: z.number() });
 const keyReused = z.object({ jobId: z.string() });
+const missing = z.object({ what: z.string(), id: z.string() });
 
 /** What our SQL functions raise: `PT` and the HTTP status to answer, and JSON as the detail. */
 function ownErrorOf(code: string, message: string, detail: unknown): HivepulseError | undefined {
   if (code === 'PT402') {
     const { cost, balance } = shortOfCredits.parse(jsonOf(detail));
     return new InsufficientCreditsError(cost, balance);
+  }
+  if (code === 'PT404') {
+    const { what, id } = missing.parse(jsonOf(detail));
+    return new NotFoundError(what, id);
   }
   if (code !== 'PT409') return undefined;
   return new PermanentError(message, { code: 'idempotency_key_reused', details: keyReused.parse(jsonOf(detail)) });

@@ -7,7 +7,9 @@ import { z } from 'zod';
 import { PermanentError, UnavailableError } from '../errors.ts';
 import { createAiLedger } from './ai.ts';
 import { createBoundedFetch, type Fetch } from './bounded-fetch.ts';
+import { createConversationsTable } from './conversations.ts';
 import { createCreditsTable } from './credits.ts';
+import { createEmbeddingsTable } from './embeddings.ts';
 import { createFailedJobsTable } from './failed-jobs.ts';
 import { createJobRowsTable } from './job-rows.ts';
 import { migrationFiles } from './migration-files.ts';
@@ -53,6 +55,7 @@ export function createDb(options: DbOptions): Db {
     ...userTables(service),
     outbox: createOutboxTable(service),
     jobRows: createJobRowsTable(service),
+    embeddings: createEmbeddingsTable(service),
     ai: createAiLedger(service),
     userOf,
     forUser(jwt) {
@@ -74,6 +77,7 @@ function userTables(client: Client): ReturnType<Db['forUser']> {
     failedJobs: createFailedJobsTable(client),
     reviewJobs: createReviewJobsTable(client),
     credits: createCreditsTable(client),
+    conversations: createConversationsTable(client),
   };
 }
 

@@ -17,8 +17,9 @@ const row = z.object({
   id: z.string(),
   status: z.string(),
   type: z.string().optional(),
-  payload: z.unknown(),
-  params: z.record(z.string(), z.unknown()).nullish(),
+  payload: z.unknown().optional(),
+  // Plain SQL may write anything there: see `hivepulse_params`.
+  params: z.record(z.string(), z.unknown()).nullish().catch(null),
   conversation_id: z.string().optional(),
   user_id: text,
   created_by: text,
@@ -59,7 +60,7 @@ function toJobRow(table: JobTable, value: unknown): JobRow {
 /** As `put_job_row` makes it. */
 function payloadOf(table: JobTable, { payload, params, user_id, conversation_id }: Row): unknown {
   if (table === 'jobs') return payload;
-  return table === 'analytics_jobs' ? { ...params, userId: user_id } : { conversationId: conversation_id };
+  return table === 'analytics_jobs' ? { ...params, userId: user_id } : { ...params, conversationId: conversation_id };
 }
 
 const begun = z.object({
@@ -144,9 +145,21 @@ export function createJobRowsTable(client: Client): JobRowsTable {
 
     expire: async (afterMs) => parseRow(integer, await answer(client.rpc('expire_jobs', { p_after_ms: Math.round(afterMs) })), 'expire_jobs'),
 
-    async createAnalysis({ conversationId, createdBy, options }) {
-      const owners = { p_conversation_id: requireUuid('conversationId', conversationId), p_created_by: createdBy ?? null };
+    async createAnalysis({ conversationId, createdBy, params = {}, options }) {
+      const owners = {
+        p_conversation_id: requireUuid('conversationId', conversationId),
+        p_created_by: createdBy ?? null,
+        p_params: storable(params),
+      };
       return createRow(options, (asked) => callJson(client, 'create_conversation_analysis_job', { ...owners, ...asked }, created));
+    },
+
+    async latestAnalysis(conversationId) {
+      if (!isUuid(conversationId)) return undefined;
+      const newest = { ascending: false };
+      const jobs = client.from('conversation_analysis_jobs').select().eq('conversation_id', conversationId);
+      const found = firstRow(await answer(jobs.order('created_at', newest).order('id', newest).limit(1)));
+      return found === undefined ? undefined : toJobRow('conversation_analysis_jobs', found);
     },
 
     async createFetch({ userId, params, options }) {

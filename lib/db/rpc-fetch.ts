@@ -4,6 +4,7 @@
  */
 import { UnavailableError } from '../errors.ts';
 import type { Fetch } from './bounded-fetch.ts';
+import { timeoutOf } from './slow-calls.ts';
 
 export interface RpcFetch {
   /** Calls of functions, and single rows by their id; whatever else is asked for answers 404. */
@@ -12,7 +13,7 @@ export interface RpcFetch {
 }
 
 /** One statement, already as the service role; rejects with the database's own error (`code`, `detail`, `hint`), or with whatever says that it is away. */
-export type RunStatement = (sql: string, parameters: unknown[]) => Promise<{ answer: unknown }[]>;
+export type RunStatement = (sql: string, parameters: unknown[], calledFunction?: string) => Promise<{ answer: unknown }[]>;
 
 /** Nothing listens there. */
 export const RPC_URL = 'http://127.0.0.1:54321';
@@ -32,9 +33,9 @@ interface Shape {
 export function createRpcAnswers(run: RunStatement): (request: Request) => Promise<Response> {
   const shapes = new Map<string, Shape>();
 
-  async function answered(sql: string, parameters: unknown[]): Promise<Response> {
+  async function answered(sql: string, parameters: unknown[], name?: string): Promise<Response> {
     try {
-      const [row] = await run(sql, parameters);
+      const [row] = await run(sql, parameters, name);
       return Response.json(row?.answer ?? null);
     } catch (error) {
       return failure(error);
@@ -60,6 +61,7 @@ export function createRpcAnswers(run: RunStatement): (request: Request) => Promi
     return answered(
       statement(name, list, shape),
       names.map((key) => parameter(args[key])),
+      name,
     );
   }
 
@@ -94,7 +96,7 @@ function failure(error: unknown): Response {
 
 export interface RpcFetchOptions {
   databaseUrl: string;
-  /** Longest time for one statement, in milliseconds. */
+  /** Longest time for one statement, in milliseconds; slow ones (`slow-calls.ts`) get more. */
   timeoutMs: number;
   /** Connections, opened when needed. */
   poolSize: number;
@@ -115,7 +117,10 @@ export async function createRpcFetch({ databaseUrl, timeoutMs, poolSize, asServi
   const pool = new pg.Pool({ connectionString: databaseUrl, max: poolSize, ...limits, ...(asServiceRole ? { onConnect } : {}) });
   // A connection that is cut while idle is replaced by the next query.
   pool.on('error', () => undefined);
-  const answer = createRpcAnswers(async (sql, parameters) => (await pool.query<{ answer: unknown }>(sql, parameters)).rows);
+  const answer = createRpcAnswers(async (text, values, name = '') => {
+    const query = { text, values, query_timeout: timeoutOf(name, timeoutMs) };
+    return (await pool.query<{ answer: unknown }>(query)).rows;
+  });
   return { fetch: (input, init) => answer(new Request(input, init)), close: () => pool.end() };
 }
 

@@ -1,5 +1,6 @@
 import type { AiLedger } from '../ai/contract.ts';
 import type { JobRowTable } from '../jobs/define.ts';
+import type { ConversationsTable, EmbeddingsTable } from './conversation-types.ts';
 
 export interface Claim {
   claim: string;
@@ -362,7 +363,15 @@ export interface JobRowsTable {
   resend(rows: readonly { table: JobTable; id: string; run: number }[]): Promise<number>;
   /** Fails jobs that hold credits and that nobody has touched for so long; gives the credits back. */
   expire(afterMs: number): Promise<number>;
-  createAnalysis(request: { conversationId: string; createdBy?: string | undefined; options: RowOptions }): Promise<CreatedRow>;
+  /** `params`: what `analyze` takes besides the conversation. */
+  createAnalysis(request: {
+    conversationId: string;
+    createdBy?: string | undefined;
+    params?: Record<string, unknown>;
+    options: RowOptions;
+  }): Promise<CreatedRow>;
+  /** The one asked for last; undefined where there was none. */
+  latestAnalysis(conversationId: string): Promise<JobRow | undefined>;
   createFetch(request: { userId: string; params: Record<string, unknown>; options: RowOptions }): Promise<CreatedRow>;
 }
 
@@ -442,9 +451,11 @@ export interface Db {
   jobRows: JobRowsTable;
   reviewJobs: ReviewJobsTable;
   credits: CreditsTable;
+  conversations: ConversationsTable;
+  embeddings: EmbeddingsTable;
   ai: AiLedger;
   /** What one signed-in user sees: queried with the user's own JWT, under row-level security. */
-  forUser(jwt: string): Pick<Db, 'stories' | 'failedJobs' | 'reviewJobs' | 'credits'>;
+  forUser(jwt: string): Pick<Db, 'stories' | 'failedJobs' | 'reviewJobs' | 'credits' | 'conversations'>;
   /** The user behind a JWT, checked by the Supabase Auth server; undefined when it is not valid. */
   userOf(jwt: string): Promise<{ id: string } | undefined>;
   /** Throws `UnavailableError` when the database API does not answer; tells which migrations are missing. */

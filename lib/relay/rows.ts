@@ -37,8 +37,10 @@ export function createRowBackedJobs({ db, check, poke }: RowsDeps): RowBackedJob
         const { userId, ...params } = fields;
         return db.jobRows.createFetch({ userId: String(userId), params, options: rowOptions });
       }
-      case 'conversation_analysis_jobs':
-        return db.jobRows.createAnalysis({ conversationId: String(fields.conversationId), createdBy: options.userId, options: rowOptions });
+      case 'conversation_analysis_jobs': {
+        const { conversationId, ...params } = fields;
+        return db.jobRows.createAnalysis({ conversationId: String(conversationId), params, createdBy: options.userId, options: rowOptions });
+      }
     }
   }
 

@@ -50,12 +50,26 @@ describe('the provider of a queue', () => {
 });
 
 describe('the provider of embeddings', () => {
+  const local = { provider: 'local', model: 'universal-sentence-encoder-lite' };
+  const embeds = (given: Partial<AiOptions>, queue = 'conversation-analysis') => chooseEmbedding(queue, options(given));
+
   it('is OpenAI where it has a key, also when Anthropic writes', () => {
-    expect(chooseEmbedding(options({ openai, anthropic, provider: 'anthropic' }))).toEqual({ provider: 'openai', model: 'text-embedding-3-small' });
+    const small = { provider: 'openai', model: 'text-embedding-3-small' };
+    expect(embeds({ openai })).toEqual(small);
+    expect(embeds({ openai, anthropic, provider: 'anthropic' })).toEqual(small);
+    expect(embeds({ openai: { apiKey: 'o', embeddingModel: 'large' } })).toEqual({ provider: 'openai', model: 'large' });
   });
 
-  it('is nobody without that key, or when all is to stay local', () => {
-    expect(chooseEmbedding(options({ anthropic }))).toBeUndefined();
-    expect(chooseEmbedding(options({ openai, provider: 'local' }))).toBeUndefined();
+  it('is local without that key, or when all is to stay local', () => {
+    expect(embeds({})).toEqual(local);
+    expect(embeds({ anthropic })).toEqual(local);
+    expect(embeds({ anthropic, provider: 'anthropic' })).toEqual(local);
+    expect(embeds({ openai, provider: 'local' })).toEqual(local);
+  });
+
+  it('is what the queue itself says, over what all say', () => {
+    const perQueue = { 'conversation-analysis': { provider: 'local' }, 'document-processing': { provider: 'openai' } } as const;
+    expect(embeds({ openai, perQueue })).toEqual(local);
+    expect(embeds({ openai, perQueue, provider: 'local' }, 'document-processing').provider).toBe('openai');
   });
 });

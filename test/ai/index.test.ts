@@ -99,27 +99,10 @@ describe('embeddings', () => {
     ]);
   });
 
-  it('of many texts take several requests', async () => {
-    const { forQueue, ledger } = await setUp();
-    const texts = Array.from({ length: 2_050 }, (_, index) => `text ${index}`);
-    const { vectors, usage } = await forQueue().embed(texts);
-    expect(llm.requests().map(({ body }) => (Array.isArray(body.input) ? body.input.length : 0))).toEqual([2_048, 2]);
-    expect(vectors).toHaveLength(2_050);
-    expect(usage.inputTokens).toBe(ledger.records.reduce((sum, { inputTokens }) => sum + inputTokens, 0));
-  });
-
   it('of nothing ask nobody', async () => {
     const { forQueue } = await setUp();
     await expect(forQueue().embed([])).resolves.toMatchObject({ vectors: [] });
     expect(llm.requests()).toHaveLength(0);
-  });
-
-  it('are nobody’s without a key for them: the error says which', async () => {
-    const { forQueue } = await setUp({ options: { openai: undefined } });
-    await expect(forQueue().embed(['a'])).rejects.toMatchObject({
-      code: 'no_embedding_provider',
-      message: expect.stringContaining('OPENAI_API_KEY'),
-    });
   });
 });
 

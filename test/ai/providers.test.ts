@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { createAnthropicProvider } from '../../lib/ai/anthropic.ts';
-import type { AiProvider } from '../../lib/ai/contract.ts';
+import type { AiProvider, LocalTasks } from '../../lib/ai/contract.ts';
 import { createLocalProvider } from '../../lib/ai/local.ts';
+import { createLocalEmbeddings } from '../../lib/ai/local-embeddings.ts';
 import { createOpenAiProvider } from '../../lib/ai/openai.ts';
 import { systemClock } from '../../lib/clock.ts';
+import { base64Of } from '../support/embedding-server.ts';
 import { type LlmServer, startLlm } from '../support/llm.ts';
 
 const schema = z.object({ score: z.number().max(10), note: z.string().nullable() });
@@ -159,12 +161,15 @@ describe('OpenAI', () => {
     expect(usage).toEqual({ inputTokens: 100, outputTokens: 5, cachedInputTokens: 60, cacheWriteTokens: 30 });
   });
 
-  it('estimates usage where a compatible server reports none', async () => {
-    llm.raw(response({ usage: undefined }));
-    const { usage } = await openai().generate(request, calm());
-    expect(usage.inputTokens).toBeGreaterThan(50);
-    expect(usage.outputTokens).toBeGreaterThan(0);
-  });
+  it.each([undefined, { prompt_tokens: 7, total_tokens: 7 }])(
+    'estimates usage where a compatible server reports none, or in words of its own: %o',
+    async (reported) => {
+      llm.raw(response({ usage: reported }));
+      const { usage } = await openai().generate(request, calm());
+      expect(usage.inputTokens).toBeGreaterThan(50);
+      expect(usage.outputTokens).toBeGreaterThan(0);
+    },
+  );
 
   it.each([
     [{ output: [{ type: 'message', content: [{ type: 'refusal', refusal: 'no' }] }] }, 'model_refused'],
@@ -185,13 +190,21 @@ describe('OpenAI', () => {
     await expect(openai().generate(request, calm())).rejects.toMatchObject({ code: 'provider_quota', retryable: false });
   });
 
-  it('embeds as floats, in order, at unit length', async () => {
+  it('embeds in order, at unit length, whether the server answers numbers or, as asked for, base64', async () => {
     const { embedding } = openai();
     const result = await embedding.embed(['one', 'two'], calm());
-    expect(lastBody()).toEqual({ model: 'text-embedding-3-small', input: ['one', 'two'], encoding_format: 'float' });
+    expect(lastBody()).toEqual({ model: 'text-embedding-3-small', input: ['one', 'two'], encoding_format: 'base64' });
     expect(result).toMatchObject({ model: 'text-embedding-3-small', dimensions: 1_536, usage: { inputTokens: 2 } });
     for (const vector of result.vectors) expect(Math.hypot(...vector)).toBeCloseTo(1, 5);
     expect(result.vectors[0]).not.toEqual(result.vectors[1]);
+    const data = result.vectors.map((vector, index) => ({ index, embedding: base64Of(vector.map((value) => 3 * value)) }));
+    llm.raw({ model: 'm', data, usage: { prompt_tokens: 2 } });
+    const again = await embedding.embed(['one', 'two'], calm());
+    expect(again.vectors.map((vector) => vector.length)).toEqual([1_536, 1_536]);
+    const differences = again.vectors.flatMap((vector, row) =>
+      Array.from(vector, (value, index) => Math.abs(value - (result.vectors[row]?.[index] ?? 9))),
+    );
+    expect(Math.max(...differences)).toBeLessThan(1e-6);
   });
 
   it('puts embeddings that come out of order where they belong', async () => {
@@ -225,6 +238,27 @@ describe('OpenAI', () => {
       [
         { index: 0, embedding: [0, 0] },
         { index: 1, embedding: [1, 2] },
+      ],
+    ],
+    [
+      'two vectors for one text and none for another',
+      [
+        { index: 0, embedding: [1, 2] },
+        { index: 0, embedding: [1, 2] },
+      ],
+    ],
+    [
+      'a vector with a NaN, which is null in JSON',
+      [
+        { index: 0, embedding: [1, 2] },
+        { index: 1, embedding: [1, null] },
+      ],
+    ],
+    [
+      'base64 of something else',
+      [
+        { index: 0, embedding: 'AAAA' },
+        { index: 1, embedding: 'AAAA' },
       ],
     ],
     ['no list', undefined],
@@ -279,10 +313,11 @@ describe('Anthropic', () => {
 });
 
 describe('the local provider', () => {
-  const local = createLocalProvider({
+  const tasks: LocalTasks = {
     score: async () => (data) => ({ score: data.story?.length ?? 0, note: null }),
     stuck: async () => () => new Promise<never>(() => {}),
-  });
+  };
+  const local = createLocalProvider(tasks, createLocalEmbeddings());
 
   it('does what the task of the prompt does, for nothing', async () => {
     const usage = { inputTokens: 0, outputTokens: 0, cachedInputTokens: 0 };

@@ -4,6 +4,7 @@ import type { AiCall } from '../../lib/ai/books.ts';
 import type { AiOptions } from '../../lib/ai/choose.ts';
 import type { AiCaller, Limits, LocalTasks } from '../../lib/ai/contract.ts';
 import { createAi } from '../../lib/ai/index.ts';
+import { createLocalEmbeddings } from '../../lib/ai/local-embeddings.ts';
 import { createLogger } from '../../lib/log.ts';
 import { createFakeClock } from '../support/clock.ts';
 import type { LlmServer } from '../support/llm.ts';
@@ -24,7 +25,7 @@ interface Given {
 
 /** One process's AI layer, with everything it writes down. */
 export async function createWorld(
-  llm: LlmServer,
+  llm: Pick<LlmServer, 'openaiBaseUrl' | 'anthropicBaseUrl'>,
   { options, limits = createMemoryLimits(), clock = createFakeClock(), ledger = createMemoryLedger(clock) }: Given = {},
 ) {
   const lines: Record<string, unknown>[] = [];
@@ -44,7 +45,8 @@ export async function createWorld(
     ...options,
   };
   const log = await createLogger({ level: 'debug', service: 'test', stream });
-  const ai = createAi({ options: all, limits, ledger, localTasks, clock, log, onCall: (call) => calls.push(call) });
+  const localEmbeddings = createLocalEmbeddings();
+  const ai = createAi({ options: all, limits, ledger, localTasks, localEmbeddings, clock, log, onCall: (call) => calls.push(call) });
   const forQueue = (queue = 'story-enhancement', more: Partial<AiCaller> = {}) =>
     ai.forJob({ queue, jobId: 'job-1', userId: 'user-1', signal: new AbortController().signal, ...more });
   return { ai, forQueue, limits, ledger, clock, lines, calls };

@@ -196,7 +196,18 @@ describe('pages', () => {
       expect(examples.filter((example) => !schema.safeParse(example).success)).toEqual([]);
       return examples.length > 0 ? [path] : [];
     });
-    expect(checked.sort()).toEqual(['/api/credits/grant', '/api/dead-letters/replay', '/api/jobs', '/api/queue/{queue}/jobs', '/api/stories']);
+    expect(checked.sort()).toEqual([
+      '/api/conversations',
+      '/api/conversations/{id}/analysis',
+      '/api/conversations/{id}/responses',
+      '/api/conversations/{id}/themes/merge',
+      '/api/conversations/{id}/themes/{themeId}',
+      '/api/credits/grant',
+      '/api/dead-letters/replay',
+      '/api/jobs',
+      '/api/queue/{queue}/jobs',
+      '/api/stories',
+    ]);
   });
 
   it('Swagger UI comes from here alone', async () => {

@@ -27,6 +27,7 @@ export function sabotage({ db, ...server }: EmbeddedTestDb) {
     jobRows: guarded(db.jobRows),
     reviewJobs: guarded(db.reviewJobs),
     credits: guarded(db.credits),
+    conversations: guarded(db.conversations),
     userOf: async (jwt) => {
       lookUps += 1;
       if (broken) throw broken;

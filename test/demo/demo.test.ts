@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,6 +8,7 @@ import { type LlmRequest, type LlmServer, startLlm } from '../support/llm.ts';
 import { startProcess, type TestProcess } from '../support/process.ts';
 
 const main = fileURLToPath(new URL('../../demo/main.ts', import.meta.url));
+const comments = new URL('../../examples/data/conversations/bg2050-volunteers/comments.csv', import.meta.url);
 const DEMO_MS = 120_000;
 
 let folder: string;
@@ -29,6 +30,9 @@ function startDemo(args: readonly string[] = [], env: Readonly<Record<string, st
   return startProcess([main, ...args], { env: { TMPDIR: folder, ...env }, cwd: folder });
 }
 
+/** Of the 371 answers, where it is not about them: each takes the local model some time. */
+const FEW = ['--answers', '60'];
+
 const withModel = () => ({ OPENAI_API_KEY: 'sk-demo', OPENAI_BASE_URL: llm.openaiBaseUrl });
 
 /** What a model says to each prompt. */
@@ -39,9 +43,23 @@ function answerOf({ schema, user }: LlmRequest): unknown {
     return { hypeScore: 9.1, ethicsScore: 2.2, realityCheck: 'Nobody has looked.', claims: [], eli5Summary: 'A cat sat on a mat.' };
   if (is('reply')) return { reply: 'Thank you for coming, and for telling us how it was.', reviewLanguage: 'en' };
   if (is('topics')) return { topics: [], score: 0.4, urgency: { level: 'low', reason: 'Nothing presses.' }, language: 'en', personalData: [] };
+  if (is('themes')) return { themes: namesFor(user) };
   const criteria = PROMPT_CRITERIA.map((criterion) => ({ criterion, score: 6, reason: 'It says so.' }));
   if (is('criteria')) return { criteria, improvedPrompt: 'Write a short reply.', suggestions: ['Say what for.'] };
   return { sentences: [...user.matchAll(/\[(\d+)\]/g)].map(([, number]) => ({ number: Number(number), score: 0.5 })), score: 0.5 };
+}
+
+/** Of each theme that is asked about. */
+function namesFor(user: string): unknown[] {
+  const numbers = new Set([...user.matchAll(/theme (\d+)/g)].map(([, number]) => Number(number)));
+  return [...numbers].map((theme) => ({
+    theme,
+    name: `A wish ${theme}`,
+    description: 'They wish.',
+    sentiment: 'neutral',
+    sentimentScore: 0,
+    quotes: [],
+  }));
 }
 
 async function outcomeOf(demo: TestProcess) {
@@ -67,7 +85,21 @@ describe('the demo', () => {
       ['reviews', 6, 0],
       ['prompts', 3, 0],
       ['sentiment', 8, 0],
+      ['conversation', 1, 0],
     ]);
+    const { analysis, themes, map } = kinds.conversation;
+    expect(analysis).toMatchObject({
+      outcome: 'themes',
+      answers: 371,
+      duplicates: 3,
+      distinct: 368,
+      themes: themes.length,
+      embeddings: { provider: 'local' },
+    });
+    const [{ quotes }] = themes;
+    expect(await readFile(comments, 'utf8')).toContain(quotes[0].quote);
+    expect(map).toBe(join(folder, 'demo-output', 'conversation-map.png'));
+    expect((await readFile(map)).subarray(1, 4).toString()).toBe('PNG');
     expect(kinds.stories.stories).toHaveLength(12);
     expect(credits).toMatchObject({
       granted: 30,
@@ -79,7 +111,7 @@ describe('the demo', () => {
   });
 
   it('runs twice side by side, in plain lines where there is no terminal', { timeout: DEMO_MS }, async () => {
-    const outcomes = await Promise.all([startDemo(), startDemo()].map(outcomeOf));
+    const outcomes = await Promise.all([startDemo(FEW), startDemo(FEW)].map(outcomeOf));
     for (const { code, output, errors } of outcomes) {
       expect({ code, errors }).toEqual({ code: 0, errors: '' });
       expect(output).toMatch(/Stories +: 0\/12\n(.*\n)* {2}Stories +: 12\/12/);
@@ -88,16 +120,19 @@ describe('the demo', () => {
       expect(output).toMatch(/│ Ein Tisch am Fenster +│ de +│ \S/);
       expect(output).toMatch(/│ Left a jacket behind .*email phone address │/);
       expect(output).toMatch(/│ An opportunity missed\. .*│ SQL +│/);
+      expect(output).toMatch(/60 answers.* make \d+ themes/);
+      expect(output).toMatch(/│ \S.* │ \d+ +│ \d+% +│ -?\d\.\d +│ \S/);
+      expect(output).toContain(`The map: ${join(folder, 'demo-output', 'conversation-map.png')}`);
       expect(output).toMatch(/│ Balance now +│ +│ 5 /);
       expect(output).toMatch(/answered with 402: “The job costs 2\scredits, the balance is 0”/);
-      expect(output).toMatch(/All 33 jobs done in \d+\.\d s, of which \d+\.\d s to start\./);
+      expect(output).toMatch(/All 34 jobs done in \d+\.\d s, of which \d+\.\d s to start\./);
       expect(output).not.toContain('\u001b');
     }
   });
 
   it('asks the model when there is a key, and says so; the log is apart from it', { timeout: DEMO_MS }, async () => {
     llm.answerWith(answerOf);
-    const { code, output, errors } = await outcomeOf(startDemo([], { ...withModel(), LOG_LEVEL: 'info' }));
+    const { code, output, errors } = await outcomeOf(startDemo(FEW, { ...withModel(), LOG_LEVEL: 'info' }));
     expect(code).toBe(0);
     expect(errors).toContain('"message":"job completed"');
     expect(output).not.toContain('"message"');
@@ -105,6 +140,8 @@ describe('the demo', () => {
     expect(output).toMatch(/→ 9\.1 .*→ 2\.2/);
     expect(output).toContain('Reality check: Nobody has looked.');
     expect(output).toMatch(/│ A weekend by the lake +│ en +│ Thank you for coming/);
+    expect(output).toMatch(/openai, model text-embedding-3-small, for the meaning; openai, model gpt-6-luna, for the\snames\./);
+    expect(output).toMatch(/│ A wish/);
     expect(output).toMatch(/│ A careful one +│ 6\.0 +│ Say what for\./);
   });
 
@@ -112,7 +149,7 @@ describe('the demo', () => {
     llm.fail(401, {}, 100);
     const { code, output } = await outcomeOf(startDemo([], withModel()));
     expect(code).toBe(1);
-    expect(output).toMatch(/33 of 33 jobs failed/);
+    expect(output).toMatch(/34 of 34 jobs failed/);
     expect(output).toMatch(/│ Given back: the job failed or was cancelled +│ 21 +│ \+25 /);
     expect(output).toMatch(/“540 million private Facebook records found on public Internet” \(job story-enhancement-.*OPENAI_API_KEY/);
   });

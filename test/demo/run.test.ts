@@ -17,6 +17,8 @@ const endings: Record<string, Ending> = {
 const api: DemoApi = {
   get: () => Promise.reject(new Error('not asked')),
   post: () => Promise.reject(new Error('not asked')),
+  upload: () => Promise.reject(new Error('not asked')),
+  download: () => Promise.reject(new Error('not asked')),
   refused: () => Promise.reject(new Error('not asked')),
   actingFor: () => api,
   follow: async ({ jobId }, onProgress) => {
@@ -25,7 +27,7 @@ const api: DemoApi = {
   },
 };
 
-const tools: DemoTools = { api, customer: { userId: 'somebody', api }, sql: () => Promise.reject(new Error('not asked')) };
+const tools: DemoTools = { api, customer: { userId: 'somebody', api }, sql: () => Promise.reject(new Error('not asked')), outputFolder: '/nowhere' };
 
 function kindOf(...jobIds: string[]): DemoKind {
   const jobOf = (jobId: string): JobRef => ({ queue: 'story-enhancement', jobId, title: `title of ${jobId}` });

@@ -1,5 +1,6 @@
 import type { LocalTasks } from '../../lib/ai/contract.ts';
 import { createAi } from '../../lib/ai/index.ts';
+import { createLocalEmbeddings } from '../../lib/ai/local-embeddings.ts';
 import { silentLogger } from '../../lib/log.ts';
 import type { Progress } from '../../lib/queue/processor.ts';
 import type { ReviewContext } from '../../lib/reviews/context.ts';
@@ -22,7 +23,8 @@ export function contextWith(llm?: LlmServer, signal = new AbortController().sign
   const provider = llm ? ('openai' as const) : ('local' as const);
   const openai = llm ? { openai: { apiKey: 'sk-secret', baseUrl: llm.openaiBaseUrl } } : {};
   const options = { provider, perQueue: {}, timeoutMs: 20_000, ...openai };
-  const ai = createAi({ options, limits: createMemoryLimits(), ledger, localTasks: reviewTasks, clock, log: silentLogger, onCall: () => undefined });
+  const local = { localTasks: reviewTasks, localEmbeddings: createLocalEmbeddings() };
+  const ai = createAi({ options, limits: createMemoryLimits(), ledger, ...local, clock, log: silentLogger, onCall: () => undefined });
   const progress: Progress[] = [];
   const lines: unknown[][] = [];
   const context: ReviewContext = {

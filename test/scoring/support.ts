@@ -43,7 +43,9 @@ export function preparedAi(
     const value = schema.parse(answers[prompt.id]);
     return { value, provider, model: `${model}-2026-11-01`, promptVersion: prompt.version, cached: false, usage, costUsd: 0 };
   };
-  return { ai: { provider, model, generate, embed: () => Promise.reject(new Error('not asked for here')) }, asked };
+  const refuse = () => Promise.reject(new Error('not asked for here'));
+  const embedding = { provider: 'local' as const, model: 'none' };
+  return { ai: { provider, model, generate, embedding, embed: refuse, embedInBatches: refuse, clipForEmbedding: (text) => text }, asked };
 }
 
 export const judgement: StoryJudgement = {

@@ -23,7 +23,9 @@ beforeAll(async () => {
   analyses = await averages('000');
   await Promise.all([world.startWorker(), world.startWorker()]);
   await eventually(async () => {
-    const [open] = await world.sql<{ count: number }[]>`select count(*)::int from jobs where status in ('pending', 'processing')`;
+    const [open] = await world.sql<{ count: number }[]>`
+      select (select count(*) from jobs where status in ('pending', 'processing'))::int
+        + (select count(*) from conversation_analysis_jobs where status in ('queued', 'processing'))::int as count`;
     return open?.count === 0;
   }, 60_000);
 }, START_MS);
@@ -91,27 +93,40 @@ describe('what had ended before', () => {
   });
 });
 
-describe('analyses and Gmail fetches, whose work comes with a later version', () => {
+describe('analyses that waited, or were left behind by a worker that died', () => {
+  it('are done, on the answers as the old tables have them', async () => {
+    const rows = await world.sql`
+      select id, status, attempts, result ->> 'outcome' as outcome, (result ->> 'distinct')::int as answers
+      from conversation_analysis_jobs where id in ${world.sql([oldId('a1'), oldId('a2')])} order by id`;
+    expect(rows).toEqual([
+      { id: oldId('a1'), status: 'succeeded', attempts: 1, outcome: 'themes', answers: 27 },
+      { id: oldId('a2'), status: 'succeeded', attempts: 1, outcome: 'too_few', answers: 2 },
+    ]);
+  });
+
+  it('leave themes where the old guide looks for them, and the state of the conversation', async () => {
+    const conversations = await world.sql`select id, analysis_status from conversations order by id`;
+    expect(conversations.map((row) => row.analysis_status)).toEqual(['succeeded', 'succeeded', 'succeeded', 'idle']);
+    const themes = await world.sql`select name, size from conversation_themes where conversation_id = ${oldId('c1')}`;
+    expect(themes.length).toBeGreaterThan(0);
+    await expect(world.sql`select name, size from conversation_themes where conversation_id = ${oldId('c3')}`).resolves.toEqual([
+      { name: 'Wages', size: 12 },
+    ]);
+  });
+});
+
+describe('Gmail fetches, whose work comes with a later version', () => {
   it('keep their rows as they were', async () => {
-    const waiting = await world.sql`
-      select id, status, attempts from conversation_analysis_jobs where status in ('queued', 'processing')
-      union all select id, status, attempts from analytics_jobs where status in ('pending', 'processing') order by id`;
+    const waiting = await world.sql`select id, status, attempts from analytics_jobs where status in ('pending', 'processing') order by id`;
     expect(waiting).toEqual([
-      { id: oldId('a1'), status: 'queued', attempts: 0 },
-      { id: oldId('a2'), status: 'processing', attempts: 1 },
       { id: oldId('b1'), status: 'pending', attempts: 0 },
       { id: oldId('b2'), status: 'processing', attempts: 0 },
     ]);
   });
 
   it('wait in the outbox, untouched by the workers', async () => {
-    const found = await entries(['a1', 'a2', 'a3', 'b1', 'b2', 'b3']);
-    const open = { ended: null, attempts: 0 };
-    const analysis = { queue: 'conversation-analysis', name: 'analyze', ...open };
-    const fetch = { queue: 'gmail-fetch', name: 'fetch_messages', ...open };
-    expect(found).toEqual([
-      { row_id: oldId('a1'), payload: { conversationId: oldId('c1') }, ...analysis },
-      { row_id: oldId('a2'), payload: { conversationId: oldId('c2') }, ...analysis },
+    const fetch = { queue: 'gmail-fetch', name: 'fetch_messages', ended: null, attempts: 0 };
+    expect(await entries(['b1', 'b2', 'b3'])).toEqual([
       { row_id: oldId('b1'), payload: { userId: USER.paid, maxResults: 50 }, ...fetch },
       { row_id: oldId('b2'), payload: { userId: USER.paid }, ...fetch },
     ]);

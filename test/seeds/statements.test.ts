@@ -99,30 +99,23 @@ describe.each([
     expect(Number(completed?.avg_processing_time)).toBeGreaterThan(0);
   });
 
-  it('keeps an analysis that an INSERT asks for until a version that can do it, and lets one wait per conversation', async () => {
+  it('does the analysis that an INSERT asks for, one at a time, and leaves its themes where the guide looks', async () => {
     const user = randomUUID();
     const conversation = await newConversation(user);
-    const insert = withIds(statements.find(({ sql }) => sql.startsWith('INSERT'))?.sql ?? '', { conversation, user });
+    const column = before ? 'response_text' : 'text';
+    const answers = ['More buses.', 'The bus is late.', 'A night bus.', 'A swimming pool.', 'An indoor pool.', 'The pool is too small.'];
+    await world.sql`insert into conversation_responses ${world.sql(answers.map((text) => ({ conversation_id: conversation, [column]: text })))}`;
+    const ofGuide = (start: string): string => withIds(statements.find(({ sql }) => sql.startsWith(start))?.sql ?? '', { conversation, user });
+    const insert = ofGuide('INSERT');
+    await expect(world.sql.begin((sql) => sql.unsafe(`${insert}; ${insert}`))).rejects.toMatchObject({ code: '23505' });
     await world.sql.unsafe(insert);
-    await expect(world.sql.unsafe(insert)).rejects.toMatchObject({ code: '23505' });
-    // A job asked for later has ended: the relay has passed the analysis by.
-    await world.sql`select grant_credits(${user}, 5)`;
-    await ended(await insertReviewJob(user));
-    const rows = await world.sql`
-      select j.status, c.analysis_status, o.queue, o.name, o.payload, o.ended, o.attempts
-      from conversation_analysis_jobs j join conversations c on c.id = j.conversation_id left join job_outbox o on o.job_id = j.id::text
-      where c.id = ${conversation}`;
-    expect(rows).toEqual([
-      {
-        status: 'queued',
-        analysis_status: 'queued',
-        queue: 'conversation-analysis',
-        name: 'analyze',
-        payload: { conversationId: conversation },
-        ended: null,
-        attempts: 0,
-      },
-    ]);
+    await eventually(async () => {
+      const [row] = await world.sql.unsafe(ofGuide('SELECT analysis_status'));
+      return row?.analysis_status === 'succeeded';
+    }, 60_000);
+    const themes = await world.sql.unsafe(ofGuide('SELECT * FROM conversation_themes'));
+    expect(themes.map(({ name }) => name)).toEqual(expect.arrayContaining([expect.stringMatching(/\S/)]));
+    expect(themes.reduce((sum, { size }) => sum + size, 0)).toBeGreaterThan(0);
   });
 
   it.each(curlLines.map((line, index) => [index + 1, line.split('\n', 1)[0], line] as const))(

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createCompute } from '../../lib/analysis/pool.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { aiGeneration, promptAnalysis, reviewProcessing, sentimentAnalysis } from '../../lib/jobs/review-ai.ts';
 import type { JobContext } from '../../lib/queue/processor.ts';
@@ -28,7 +29,7 @@ async function setUp(type: keyof typeof processors, payload: unknown) {
     job: { queue: 'review-ai', name: type, id, attempt: 1, maxAttempts: 3 },
     meta: { correlationId: 'c', enqueuedAt: '2026-11-22T00:00:00.000Z', userId, rowId: id },
     runId: randomUUID(),
-    deps: { db, clock: systemClock },
+    deps: { db, clock: systemClock, compute: createCompute(), sampleLimit: 1_000 },
   };
   return { jobContext, progress, stored: () => db.reviewJobs.get(id) };
 }

@@ -11,7 +11,8 @@ export const aiVariables = {
   OPENAI_BASE_URL: variable(webUrl('https://api.openai.com/v1'), { meaning: 'Any server that speaks the OpenAI API. Not set: OpenAI’s own.' }),
   OPENAI_MODEL: variable(anyText, { meaning: 'Model for text.', default: 'gpt-6-luna' }),
   OPENAI_EMBEDDING_MODEL: variable(anyText, {
-    meaning: 'Model for embeddings. They are stored with it and never mixed: a new model means embedding again.',
+    meaning:
+      'Model for embeddings. They are stored with it and never mixed: a new model means embedding again. Without a key, or where all is to stay local: a small English one.',
     default: 'text-embedding-3-small',
   }),
   ANTHROPIC_API_KEY: variable(anyText, { meaning: 'Key of Anthropic.', secret: true }),

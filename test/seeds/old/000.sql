@@ -13,6 +13,12 @@ create table conversation_themes (
   name text not null,
   size integer not null default 0
 );
+create table conversation_responses (
+  id uuid primary key default gen_random_uuid(),
+  conversation_id uuid not null references conversations (id) on delete cascade,
+  response_text text not null,
+  created_at timestamptz not null default now()
+);
 create table conversation_analysis_jobs (
   id uuid primary key default gen_random_uuid(),
   conversation_id uuid not null references conversations (id) on delete cascade,
@@ -36,6 +42,13 @@ insert into conversations (id, title, analysis_status, created_by) values
   ('00000000-0000-4000-8000-0000000000c2', 'Freshwater', 'processing', '00000000-0000-4000-8000-000000000001'),
   ('00000000-0000-4000-8000-0000000000c3', 'Fifteen an hour', 'succeeded', '00000000-0000-4000-8000-000000000001'),
   ('00000000-0000-4000-8000-0000000000c4', 'Nobody has asked yet', 'not_started', '00000000-0000-4000-8000-000000000001');
+insert into conversation_responses (conversation_id, response_text, created_at)
+select '00000000-0000-4000-8000-0000000000c1', thing || ' ' || wish, timestamptz '2026-11-21 09:00+00' + interval '1 second' * row_number() over ()
+from unnest(array['A new library', 'The library', 'More books in the library', 'A swimming pool', 'An indoor pool', 'A bigger pool for swimming', 'A bus station', 'Better buses', 'The night bus']) as thing,
+  unnest(array['would help everybody.', 'is what we need.', 'should come first.']) as wish;
+insert into conversation_responses (conversation_id, response_text) values
+  ('00000000-0000-4000-8000-0000000000c2', 'The lake is dirty.'),
+  ('00000000-0000-4000-8000-0000000000c2', 'Farmers use too much water.');
 insert into conversation_themes (conversation_id, name, size) values ('00000000-0000-4000-8000-0000000000c3', 'Wages', 12);
 insert into conversation_analysis_jobs (id, conversation_id, status, attempts, last_error, created_by, created_at, updated_at) values
   ('00000000-0000-4000-8000-0000000000a1', '00000000-0000-4000-8000-0000000000c1', 'queued', 0, null, '00000000-0000-4000-8000-000000000001', '2026-11-21 10:00+00', '2026-11-21 10:00+00'),

@@ -1,0 +1,3 @@
+import { analysisSuite } from './analysis-suite.ts';
+
+analysisSuite('postgres');
