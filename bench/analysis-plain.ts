@@ -10,20 +10,12 @@ const JUDGED = 1_000;
 /** umap-js's own choice: 500 epochs to 10,000 rows, 200 above. */
 const epochsOf = (count: number): number => (count <= 10_000 ? 500 : 200);
 
-/** umap-js twice and ml-kmeans for the same numbers of clusters, judged by the same silhouette. */
-export function plain(vectors: Vectors, tried: readonly number[], seed: number): { k: number; tried: number[]; parts: Record<string, number> } {
+/** umap-js twice and ml-kmeans for the same numbers of clusters, judged by a silhouette. */
+export function plain(vectors: Vectors, tried: readonly number[], seed: number): { k: number; tried: number[] } {
   const epochs = epochsOf(vectors.count);
-  const parts: Record<string, number> = {};
-  const timed = <T>(name: string, work: () => T): T => {
-    const startedAt = performance.now();
-    const result = work();
-    parts[name] = Math.round(performance.now() - startedAt);
-    return result;
-  };
-  timed('umap 2', () => plainUmap(vectors, NEIGHBOURS, { dimensions: 2, minDist: 0.1, seed, epochs }));
-  const space = timed('umap 8', () => plainUmap(vectors, NEIGHBOURS, { dimensions: 8, minDist: 0, seed, epochs }));
-  const k = timed('sweep', () => sweep(space, vectors.count, tried, seed));
-  return { k, tried: [...tried], parts };
+  plainUmap(vectors, NEIGHBOURS, { dimensions: 2, minDist: 0.1, seed, epochs });
+  const space = plainUmap(vectors, NEIGHBOURS, { dimensions: 8, minDist: 0, seed, epochs });
+  return { k: sweep(space, vectors.count, tried, seed), tried: [...tried] };
 }
 
 function sweep(space: Float32Array, count: number, tried: readonly number[], seed: number): number {

@@ -1,4 +1,4 @@
-/** One side of `bench/analysis.ts` in a process of its own: `node bench/analysis-run.ts <ours|plain> <answers>`. Prints { ms, peakMb, k, parts }. */
+/** One side of `bench/analysis.ts` in a process of its own: `node bench/analysis-run.ts <ours|plain> <answers> <rounds> <k,k,…>`. Prints { firstMs, ms, peakMb, k, tried }. */
 import { computeThemes } from '../lib/analysis/compute.ts';
 import type { Vectors } from '../lib/analysis/contract.ts';
 import { createCompute } from '../lib/analysis/pool.ts';
@@ -7,6 +7,11 @@ import { createRandom } from '../lib/analysis/umap/random.ts';
 const DIMENSIONS = 1_536;
 const TOPICS = 24;
 const SEED = 7;
+
+interface Done {
+  k: number;
+  tried: number[];
+}
 
 /** Rows around topics of uneven size, as embeddings lie: far from each other, nearer within a topic. */
 function topicalVectors(count: number): Vectors {
@@ -28,19 +33,25 @@ function topicalVectors(count: number): Vectors {
   return { values, count, dimensions: DIMENSIONS };
 }
 
-async function ours(vectors: Vectors): Promise<{ k: number; tried: number[]; parts: Record<string, number> }> {
-  const compute = createCompute();
+const compute = createCompute();
+
+async function ours(vectors: Vectors): Promise<Done> {
   const signal = new AbortController().signal;
   const { clustering } = await computeThemes(vectors, { seed: SEED }, { compute, signal, onProgress: () => undefined });
   await compute.run('representatives', { vectors, labels: clustering.labels, k: clustering.k, perCluster: 8 }, { signal });
-  await compute.close();
-  return { k: clustering.k, tried: clustering.candidates.map(({ k }) => k), parts: {} };
+  return { k: clustering.k, tried: clustering.candidates.map(({ k }) => k) };
 }
 
-const [side, answers, tried = ''] = process.argv.slice(2);
+const [side, answers, rounds, tried = ''] = process.argv.slice(2);
 const vectors = topicalVectors(Number(answers));
-const startedAt = performance.now();
-const { parts, ...done } =
-  side === 'ours' ? await ours(vectors) : (await import('./analysis-plain.ts')).plain(vectors, tried.split(',').map(Number), SEED);
-const ms = performance.now() - startedAt;
-console.log(JSON.stringify({ ms, peakMb: process.resourceUsage().maxRSS / 1024, parts, ...done }));
+// Loaded where it is needed: our side's memory is measured without it.
+const plain = side === 'plain' ? (await import('./analysis-plain.ts')).plain : undefined;
+const times: number[] = [];
+let done: Done | undefined;
+for (let round = 0; round < Number(rounds); round += 1) {
+  const startedAt = performance.now();
+  done = plain ? plain(vectors, tried.split(',').map(Number), SEED) : await ours(vectors);
+  times.push(performance.now() - startedAt);
+}
+await compute.close();
+console.log(JSON.stringify({ firstMs: times[0], ms: times.at(-1), peakMb: process.resourceUsage().maxRSS / 1024, ...done }));

@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import postgres, { type Sql } from 'postgres';
-import { vi } from 'vitest';
 import { systemClock } from '../../lib/clock.ts';
 import { loadProducerConfig } from '../../lib/config/producer.ts';
 import { createDb } from '../../lib/db/client.ts';
@@ -208,16 +208,22 @@ export async function startWorld(options: WorldOptions): Promise<World> {
 }
 
 /** Asks until the answer is neither undefined nor false; errors on the way (a server that restarts) are asked away too. */
-export function eventually<T>(ask: () => Promise<T | undefined | false> | T | undefined | false, timeoutMs = 20_000): Promise<T> {
-  return vi.waitFor(
-    async () => {
-      const answer = await ask();
-      if (answer === undefined || answer === false) throw new Error('What was waited for has not happened');
-      return answer;
-    },
-    { timeout: timeoutMs, interval: 20 },
-  );
+export async function eventually<T>(ask: () => Promise<T | undefined | false> | T | undefined | false, timeoutMs = 20_000): Promise<T> {
+  const end = performance.now() + timeoutMs;
+  for (;;) {
+    const answer = await Promise.resolve()
+      .then(ask)
+      .catch((error: unknown) => {
+        if (performance.now() > end) throw error;
+        return undefined;
+      });
+    if (answer !== undefined && answer !== false) return answer;
+    if (performance.now() > end) throw new Error('What was waited for has not happened');
+    await pause(ASK_AGAIN_MS);
+  }
 }
+
+const ASK_AGAIN_MS = 20;
 
 /** Calls of an API process, or of `npm start`, with the key of a service. */
 export function apiAt(url: string, key = API_KEY): Pick<ApiProcess, 'url' | 'call'> {
