@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { createRandom } from '../lib/analysis/umap/random.ts';
+import { startEmbeddingServer } from '../test/support/embedding-server.ts';
 import type { TestProcess } from '../test/support/process.ts';
 import { eventually, startWorld, type World } from '../test/support/world.ts';
 import type { Bench, Figure } from './report.ts';
@@ -67,7 +68,16 @@ const figure = (bench: string, { p99 }: Delay, n: number): Figure => ({
 });
 
 async function run(): Promise<Figure[]> {
-  const world = await startWorld({ queue: 'redis', env: { LOG_LEVEL: 'info', POLL_INTERVAL_MS: '500', ANALYSIS_SAMPLE_LIMIT: `${ANSWERS}` } });
+  // Its answers are base64, as the vendor's; names and stories are made by the local rules.
+  const server = await startEmbeddingServer({ latencyMs: 100, dimensions: 1_536 });
+  const env = {
+    LOG_LEVEL: 'info',
+    POLL_INTERVAL_MS: '500',
+    ANALYSIS_SAMPLE_LIMIT: `${ANSWERS}`,
+    OPENAI_BASE_URL: server.baseUrl,
+    STORY_ENHANCEMENT_AI_PROVIDER: 'local',
+  };
+  const world = await startWorld({ queue: 'redis', env });
   try {
     const worker = await startMeasured(world);
     const large = await conversation(world, ANSWERS, 1);
@@ -87,6 +97,7 @@ async function run(): Promise<Figure[]> {
     return [figure('analysis.loop', alone, ANSWERS), figure('analysis.loop.beside', together, STORIES + 2)];
   } finally {
     await world.stop();
+    await server.stop();
   }
 }
 

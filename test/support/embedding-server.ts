@@ -63,7 +63,7 @@ export const changed =
   (response, answer) =>
     send(response, 200, { ...answer, data: change(answer.data) });
 
-export async function startEmbeddingServer({ latencyMs = 0, tokensOf = countTokens } = {}): Promise<EmbeddingServer> {
+export async function startEmbeddingServer({ latencyMs = 0, tokensOf = countTokens, dimensions = DIMENSIONS } = {}): Promise<EmbeddingServer> {
   const state = { requests: [] as EmbeddingRequest[], faults: [] as Fault[], here: 0, most: 0, gate: createGate(0) };
 
   const handle = async (incoming: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -79,7 +79,7 @@ export async function startEmbeddingServer({ latencyMs = 0, tokensOf = countToke
     await state.gate.pass();
     if (latencyMs > 0) await pause(latencyMs);
     const refusal = refusalOf(request.texts, tokensOf);
-    const answer = answerTo(request, String(body.model), tokensOf);
+    const answer = answerTo(request, String(body.model), tokensOf, dimensions);
     if (fault) fault(response, answer);
     else if (refusal) sendError(response, 400, refusal);
     else send(response, 200, answer);
@@ -140,9 +140,9 @@ function refusalOf(texts: readonly string[], tokensOf: (text: string) => number)
   return undefined;
 }
 
-function answerTo({ texts, format }: EmbeddingRequest, model: string, tokensOf: (text: string) => number): EmbeddingAnswer {
+function answerTo({ texts, format }: EmbeddingRequest, model: string, tokensOf: (text: string) => number, dimensions: number): EmbeddingAnswer {
   const tokens = sum(texts, tokensOf);
-  const embed = (text: string) => (format === 'base64' ? base64Of(vectorOf(text)) : [...vectorOf(text)]);
+  const embed = (text: string) => (format === 'base64' ? base64Of(vectorOf(text, dimensions)) : [...vectorOf(text, dimensions)]);
   return {
     object: 'list',
     model,
@@ -152,12 +152,18 @@ function answerTo({ texts, format }: EmbeddingRequest, model: string, tokensOf: 
 }
 
 /** Unit length, as the vendor's; the same for the same text. */
-export function vectorOf(text: string): Float32Array {
-  const bytes = createHash('sha256').update(text).digest().subarray(0, DIMENSIONS);
-  const values = Array.from(bytes, (byte) => byte - 127.5);
-  const norm = Math.hypot(...values);
+export function vectorOf(text: string, dimensions = DIMENSIONS): Float32Array {
+  const digest = (part: number) =>
+    createHash('sha256')
+      .update(part === 0 ? text : `${part} ${text}`)
+      .digest();
+  const bytes = Buffer.concat(Array.from({ length: Math.ceil(dimensions / BYTES_OF_DIGEST) }, (_, part) => digest(part)));
+  const values = Array.from(bytes.subarray(0, dimensions), (byte) => byte - 127.5);
+  const norm = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
   return Float32Array.from(values, (value) => value / norm);
 }
+
+const BYTES_OF_DIGEST = 32;
 
 export const base64Of = (vector: Float32Array): string => Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength).toString('base64');
 
