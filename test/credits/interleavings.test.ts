@@ -66,8 +66,11 @@ describe('credits', () => {
     const random = createRandom(seed);
     const randoms = Array.from({ length: ACTORS }, () => createRandom(random.between(0, 2 ** 31)));
     const errors = await Promise.all(randoms.map((own) => act(url, own, shared, TURNS)));
+    // Whether anybody ran out of credits on the way is up to the seed: here somebody has none.
+    const refused = sql`insert into jobs (user_id, type, payload) values (${randomUUID()}, 'ai_generation', '{"review_text": "Fine."}')`;
+    await expect(refused).rejects.toMatchObject({ code: SHORT });
     expect(await brokenRules(url)).toEqual({});
-    // All of it took place: jobs of each kind of end, every kind of movement, crashes. Whether anybody ran out of credits is up to the seed.
+    // All of it took place: jobs of each kind of end, every kind of movement, crashes.
     const statuses = await sql<{ status: string }>`select distinct status from jobs order by 1`;
     expect(statuses.map(({ status }) => status)).toEqual(['cancelled', 'completed', 'failed', 'pending', 'processing']);
     const kinds = await sql<{ kind: string }>`select distinct kind from credit_ledger order by 1`;
