@@ -83,8 +83,9 @@ async function retry(sql: Tag, random: Random) {
   return undefined;
 }
 
+/** One letter a transaction, as workers write them: several in an order of their own would wait for each other's unique keys. */
 async function bury(sql: Tag, random: Random) {
-  for (const { id, run } of await someRows(sql, random, ['failed'], 3)) {
+  for (const { id, run } of await someRows(sql, random, ['failed'], 1)) {
     const letter = { queue: 'review-ai', name: 'ai_generation', jobId: id, run, payload: {}, error: 'no', fingerprint: 'f', attempts: 1 };
     await sql`select record_failed_job(${JSON.stringify(letter)})`;
   }
