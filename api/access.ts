@@ -127,9 +127,9 @@ function forbidden(): HttpError {
 }
 
 /** Whose things a request is about. Throws 400 for a service that names nobody. */
-export function userIdOf({ userId }: RowCaller): string {
+export function userIdOf({ userId }: RowCaller, what = 'credits'): string {
   if (userId !== undefined) return userId;
-  const message = 'must name the user whose credits these are';
+  const message = `must name the user whose ${what} these are`;
   throw new HttpError(400, 'invalid_input', `Invalid input: headers.x-user-id: ${message}. A service sends the header X-User-Id: <uuid>.`, {
     issues: [{ path: 'headers.x-user-id', message }],
   });

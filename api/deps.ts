@@ -4,6 +4,9 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Clock } from '../lib/clock.ts';
 import type { Db, LocalScores } from '../lib/db/types.ts';
 import type { Logger } from '../lib/log.ts';
+import type { NoticeOptions } from '../lib/mail/notices.ts';
+import type { Disconnect } from '../lib/oauth/disconnect.ts';
+import type { RoundTrip } from '../lib/oauth/round-trip.ts';
 import type { QueueBackend } from '../lib/queue/backend.ts';
 import type { QueueService } from '../lib/queue/types.ts';
 
@@ -38,6 +41,8 @@ export interface ApiOptions {
   mode: 'embedded' | 'services';
   /** Take the caller's address from `X-Forwarded-For`; only behind a proxy that sets it. Default false. */
   trustProxy?: boolean;
+  /** Push notices of new mail; without it they are answered with 404. */
+  gmailPush?: NoticeOptions | undefined;
   /** Server-sent events. */
   events?: Partial<EventOptions>;
 }
@@ -81,6 +86,8 @@ export interface ApiDeps {
      */
     deliver(outboxIds: readonly number[]): Promise<Map<number, { jobId: string; deduplicated: boolean }>>;
   };
+  /** How accounts at Google are connected and disconnected. */
+  oauth: { roundTrip: RoundTrip; disconnect: Disconnect };
   log: Logger;
   clock: Clock;
   options: ApiOptions;

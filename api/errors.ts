@@ -72,7 +72,16 @@ function hivepulseStatus(error: HivepulseError): number {
   return error.retryable ? 503 : 422;
 }
 
-const permanentStatus: Readonly<Record<string, number>> = { unknown_job: 404, idempotency_key_reused: 409, not_there_yet: 501 };
+const permanentStatus: Readonly<Record<string, number>> = {
+  unknown_job: 404,
+  idempotency_key_reused: 409,
+  not_connected: 409,
+  connection_needed: 409,
+  reauth_required: 409,
+  not_there_yet: 501,
+  provider_not_configured: 501,
+  token_key_missing: 501,
+};
 
 /** Known by its name: the API takes types alone from `lib/queue`, so that it can stand without it. */
 function isEnqueueError(error: unknown): error is HivepulseError & { outcome: 'not_sent' | 'unknown'; idempotencyKey: string } {

@@ -1,4 +1,5 @@
 import type { Conversation } from '../lib/db/conversation-types.ts';
+import type { AnalyticsJob, CachedMessage, Connection } from '../lib/db/mail-types.ts';
 import type { Db, FailedJob, ReviewJob, Story } from '../lib/db/types.ts';
 import { NotFoundError } from '../lib/errors.ts';
 import type { QueueName } from '../lib/jobs/define.ts';
@@ -18,7 +19,13 @@ export interface Visible {
   /** Throws `NotFoundError`. */
   reviewJob(caller: RowCaller, id: string): Promise<ReviewJob>;
   /** Throws `NotFoundError`. */
+  analyticsJob(caller: RowCaller, id: string): Promise<AnalyticsJob>;
+  /** Gmail's ids are unique per user. Throws `NotFoundError`. */
+  message(caller: RowCaller, userId: string, id: string): Promise<CachedMessage>;
+  /** Throws `NotFoundError`. */
   conversation(caller: RowCaller, id: string): Promise<Conversation>;
+  /** Throws `NotFoundError`. */
+  connection(caller: RowCaller, id: string): Promise<Connection>;
   /** Throws `NotFoundError`. */
   deadLetter(caller: RowCaller, id: string): Promise<FailedJob>;
 }
@@ -53,9 +60,27 @@ export function createVisible({ db, queue: queues }: { db: Db; queue: QueueServi
     return found;
   }
 
+  async function analyticsJob(caller: RowCaller, id: string): Promise<AnalyticsJob> {
+    const found = await rows(caller).analyticsJobs.get(id);
+    if (!found || !mayBe(caller, found.userId)) throw new NotFoundError('Job', id);
+    return found;
+  }
+
+  async function message(caller: RowCaller, userId: string, id: string): Promise<CachedMessage> {
+    const found = await rows(caller).messages.get(id, userId);
+    if (!found) throw new NotFoundError('Message', id);
+    return found;
+  }
+
   async function conversation(caller: RowCaller, id: string): Promise<Conversation> {
     const found = await rows(caller).conversations.get(id);
     if (!found || !mayBe(caller, found.userId)) throw new NotFoundError('Conversation', id);
+    return found;
+  }
+
+  async function connection(caller: RowCaller, id: string): Promise<Connection> {
+    const found = await rows(caller).connections.get(id);
+    if (!found || !mayBe(caller, found.userId)) throw new NotFoundError('Connection', id);
     return found;
   }
 
@@ -65,7 +90,7 @@ export function createVisible({ db, queue: queues }: { db: Db; queue: QueueServi
     return found;
   }
 
-  return { rows, story, job, reviewJob, conversation, deadLetter };
+  return { rows, story, job, reviewJob, analyticsJob, message, conversation, connection, deadLetter };
 }
 
 /** A service that names no user may see all; everybody else their own. */

@@ -3,6 +3,7 @@ import { loopBenches } from './analysis-loop.ts';
 import { qualityBenches } from './analysis-quality.ts';
 import { embeddedBenches } from './embedded.ts';
 import { fairnessBenches } from './fairness.ts';
+import { gmailBenches } from './gmail.ts';
 import { importBenches } from './imports.ts';
 import { queueBenches } from './queue.ts';
 import { relayBenches } from './relay.ts';
@@ -19,6 +20,7 @@ const benches: Bench[] = [
   ...analysisBenches,
   ...loopBenches,
   ...qualityBenches,
+  ...gmailBenches,
 ];
 
 /** `npm run bench [-- NAME…] [--json]`: a name stands for all benchmarks that begin with it. */

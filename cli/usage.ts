@@ -19,7 +19,7 @@ export function overview(commands: readonly Command[], group = ''): string {
     'Everywhere:',
     columns(options),
     '',
-    'hivepulse <command> --help says more. All but doctor ask the API at HIVEPULSE_URL, with HIVEPULSE_API_KEY;',
+    'hivepulse <command> --help says more. All but doctor and rotate-keys ask the API at HIVEPULSE_URL, with HIVEPULSE_API_KEY;',
     'with neither set, the one that runs on the data folder here. Exit codes: 0 done, 1 failed, 2 wrong usage.',
   ].join('\n');
 }

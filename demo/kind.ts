@@ -2,6 +2,7 @@ import type { EmbeddedSql } from '../lib/db/embedded.ts';
 import type { QueueName } from '../lib/jobs/define.ts';
 import type { DemoApi } from './api.ts';
 import type { Customer } from './customer.ts';
+import type { GoogleStandIn } from './stand-ins/google/server.ts';
 
 /** A job on its way. */
 export interface JobRef {
@@ -36,6 +37,8 @@ export interface DemoTools {
   customer: Customer;
   /** The database: for what an app asks for in a transaction of its own. */
   sql: EmbeddedSql;
+  /** What stands in for Google: no mailbox is there yet. */
+  google: GoogleStandIn;
   /** For files that stay when the demo has ended; it may not be there yet. */
   outputFolder: string;
   /** Of the sample conversation, the first so many answers; all of them when left out. */

@@ -14,7 +14,7 @@ import { createLogger, type Logger } from '../lib/log.ts';
 import { checkGround } from '../start/check.ts';
 import { openEmbeddedPair } from '../start/connections.ts';
 import { createHttpService } from '../start/http.ts';
-import { keepApiKey } from '../start/keys.ts';
+import { keepApiKey, withTokenKeys } from '../start/keys.ts';
 import { createCore, createRelayServices, createWorkerServices } from '../start/parts.ts';
 import { runProcess } from '../start/process.ts';
 import { createDemoApi, type DemoApi } from './api.ts';
@@ -23,6 +23,7 @@ import { kinds } from './kinds/index.ts';
 import { createBars, createLines, type ProgressDisplay } from './progress.ts';
 import { hasSucceeded, renderReport, toJson } from './report.ts';
 import { runKinds } from './run.ts';
+import { type GoogleStandIn, startGoogle } from './stand-ins/google/server.ts';
 import { seconds } from './text.ts';
 
 const STOP_WITHIN_MS = 10 * SECOND;
@@ -36,7 +37,7 @@ await runProcess(async () => {
   const folder = makeFolder();
   const warnings: string[] = [];
   say('Hivepulse demo: queues, database, worker and API in this one process. Nothing to set up, nothing is kept.\n');
-  const { url, api, sql, services } = await boot(folder, warnings);
+  const { url, api, sql, google, services } = await boot(folder, warnings);
   const bootMs = performance.now();
   say(`Started in ${seconds(bootMs)}. The sample data goes in through the API at ${url}:\n`);
 
@@ -45,13 +46,14 @@ await runProcess(async () => {
   const width = Math.min(100, process.stdout.columns || 100);
   const customer = await createCustomer(api);
   const outcomes = await runKinds(kinds, {
-    tools: { api, customer, sql, outputFolder: resolve(out), answers: answers === undefined ? undefined : Number(answers) },
+    tools: { api, customer, sql, google, outputFolder: resolve(out), answers: answers === undefined ? undefined : Number(answers) },
     display,
     width,
   });
   display.stop();
   const credits = await reportCredits(customer, api.actingFor(randomUUID()));
   await stopAll(services, deadlineIn(STOP_WITHIN_MS));
+  await google.stop();
 
   const times = { bootMs, totalMs: performance.now() };
   process.stdout.write(
@@ -66,22 +68,24 @@ interface Booted {
   url: string;
   api: DemoApi;
   sql: EmbeddedSql;
+  google: GoogleStandIn;
   services: Service[];
 }
 
 /** As `npm start`. */
 async function boot(folder: string, warnings: string[]): Promise<Booted> {
   const dataDir = join(folder, 'data');
-  const config = demoConfig(process.env, dataDir);
+  const google = await startGoogle();
+  const config = demoConfig(process.env, dataDir, google);
   const log = await openDemoLog(config, warnings);
   const connections = await openEmbeddedPair(dataDir);
   await checkGround(connections, log);
-  const core = createCore(config, connections, log);
+  const core = createCore(await withTokenKeys(config), connections, log);
   const apiKeys = await keepApiKey(config);
   const http = await createHttpService(core, apiKeys);
   const services = [connections.service, ...createRelayServices(core), ...(await createWorkerServices(core)), http];
   await startAll(services);
-  return { url: http.url, api: createDemoApi({ url: http.url, apiKey: apiKeys[0] ?? '' }), sql: connections.sql, services };
+  return { url: http.url, api: createDemoApi({ url: http.url, apiKey: apiKeys[0] ?? '' }), sql: connections.sql, google, services };
 }
 
 /** Removed however the process ends: nothing in it is worth an orderly shutdown. */
@@ -93,16 +97,21 @@ function makeFolder(): string {
   return folder;
 }
 
-/** Keys and models as configured; where things are is the demo's own, so that any number of them run side by side. */
-function demoConfig(env: NodeJS.ProcessEnv, dataDir: string): Config {
+/** Keys and models as configured; where things are is the demo's own, so that any number of them run side by side, and nobody's mail is read. */
+function demoConfig(env: NodeJS.ProcessEnv, dataDir: string, google: GoogleStandIn): Config {
   const config = loadConfig(env, { role: 'demo' });
   return {
     ...config,
     mode: { kind: 'embedded', dataDir },
+    google: { ...config.google, ...standInFor(google) },
     api: { ...config.api, host: '127.0.0.1', port: 0 },
     // Rows that SQL inserts are found soon: nobody tells the relay of them here.
     worker: { ...config.worker, queues: [...queueNames], pollIntervalMs: 250 },
   };
+}
+
+function standInFor({ client, url, authUrl, tokenUrl }: GoogleStandIn): Partial<Config['google']> {
+  return { clientId: client.id, clientSecret: client.secret, apiRootUrl: url, authUrl, tokenUrl };
 }
 
 /** Log lines would run through the bars: warnings are kept for the end, unless somebody asked for the log. */

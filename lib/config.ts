@@ -48,6 +48,9 @@ function checkRelations({ values, named, problems }: Reading<Values>): void {
   for (const [one, other] of PAIRS) {
     if (named.has(one) !== named.has(other)) problems.push(`${one} and ${other} belong together: set both or none`);
   }
+  if (named.has('GOOGLE_PUBSUB_SERVICE_ACCOUNT') && !named.has('GOOGLE_PUBSUB_AUDIENCE')) {
+    problems.push('GOOGLE_PUBSUB_SERVICE_ACCOUNT needs GOOGLE_PUBSUB_TOPIC and GOOGLE_PUBSUB_AUDIENCE');
+  }
   const providers = queueNames.map((queue) => ({ name: queueVariable(queue, 'AI_PROVIDER'), provider: values.queues[queue].AI_PROVIDER }));
   for (const { name, provider } of [{ name: 'AI_PROVIDER', provider: values.AI_PROVIDER }, ...providers]) {
     if (provider === 'openai' && !named.has('OPENAI_API_KEY')) problems.push(`${name}=openai needs OPENAI_API_KEY`);

@@ -8,8 +8,12 @@ import type { Enqueued, EnqueueOptions, JobEvent, JobView, QueueStats } from './
 export interface Producers {
   /** Analyse a conversation's answers into named themes. */
   queueConversationAnalysis(conversationId: string, options?: EnqueueOptions): Promise<Enqueued>;
-  /** Fetch a user's Gmail messages into `message_cache`. */
-  queueGmailFetch(userId: string, fetch?: { query?: string; labelIds?: string[]; maxResults?: number }, options?: EnqueueOptions): Promise<Enqueued>;
+  /** Fetch a user's Gmail messages into `message_cache`. `connectionId` names one of several accounts; `full` lists the mailbox anew. */
+  queueGmailFetch(
+    userId: string,
+    fetch?: { query?: string; labelIds?: string[]; maxResults?: number; connectionId?: string; full?: boolean },
+    options?: EnqueueOptions,
+  ): Promise<Enqueued>;
   /** Refine a story's hype and ethics scores; adds claims, a reality check and a plain summary. */
   queueStoryEnhancement(storyId: string, options?: EnqueueOptions): Promise<Enqueued>;
   /** A review job, paid with the user's credits. */

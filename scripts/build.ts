@@ -16,9 +16,11 @@ copyAssets();
 rewriteDeclarations();
 refuseSourcePaths();
 
+/** `--no-check` leaves out what `npm run typecheck` proves, for the tests: the output is the same, in a third of the time. */
 function compile(): void {
   const tsc = join(root, 'node_modules/.bin/tsc');
-  const { status } = spawnSync(tsc, ['--project', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' });
+  const check = process.argv.includes('--no-check') ? ['--noCheck'] : [];
+  const { status } = spawnSync(tsc, ['--project', 'tsconfig.build.json', ...check], { cwd: root, stdio: 'inherit' });
   if (status !== 0) process.exit(1);
 }
 

@@ -3,6 +3,7 @@ import { buildServer } from '../api/server.ts';
 import { systemClock } from '../lib/clock.ts';
 import { queueNames } from '../lib/jobs/index.ts';
 import { type Deadline, type Service, within } from '../lib/lifecycle.ts';
+import { noticeOptions } from '../lib/mail/notices.ts';
 import type { Core } from './parts.ts';
 
 export interface HttpService extends Service {
@@ -12,7 +13,7 @@ export interface HttpService extends Service {
 
 /** The HTTP API as a service. `port` 0 lets the system choose. */
 export async function createHttpService(
-  { config, connections, log, queue, relay, ai, metrics }: Core,
+  { config, connections, log, queue, relay, ai, oauth, metrics }: Core,
   apiKeys: readonly string[] = config.api.apiKeys,
 ): Promise<HttpService> {
   const { backend, db } = connections;
@@ -26,9 +27,10 @@ export async function createHttpService(
     metrics,
     workers: { lastPoll: queue.lastPoll },
     relay,
+    oauth,
     log,
     clock: systemClock,
-    options: { ...config.api, apiKeys, loopback, mode: config.mode.kind },
+    options: { ...config.api, apiKeys, loopback, mode: config.mode.kind, gmailPush: noticeOptions(config.google) },
   });
   let port = config.api.port;
   return {

@@ -3,7 +3,7 @@ import { loadConfig } from '../lib/config.ts';
 import { checkGround } from './check.ts';
 import { openConnections } from './connections.ts';
 import { createHttpService } from './http.ts';
-import { keepApiKey } from './keys.ts';
+import { keepApiKey, withTokenKeys } from './keys.ts';
 import { createCore, createRelayServices, createWorkerServices } from './parts.ts';
 import { announce, openLog, runProcess, serve } from './process.ts';
 
@@ -13,7 +13,7 @@ await runProcess(async () => {
   announce(config, log);
   const connections = await openConnections(config, log);
   await checkGround(connections, log);
-  const core = createCore(config, connections, log);
+  const core = createCore(await withTokenKeys(config), connections, log);
   const apiKeys = await keepApiKey(config);
   const http = await createHttpService(core, apiKeys);
   await serve([connections.service, ...createRelayServices(core), ...(await createWorkerServices(core)), http], { config, log });

@@ -8,6 +8,7 @@ import type { QueueName } from '../lib/jobs/define.ts';
 import { readyKinds, readyQueueNames, rowTableOf } from '../lib/jobs/index.ts';
 import type { Service } from '../lib/lifecycle.ts';
 import type { Logger } from '../lib/log.ts';
+import type { Quota } from '../lib/mail/contract.ts';
 import { createMetrics, type Metrics } from '../lib/metrics.ts';
 import { createMarkCancelled } from '../lib/queue/cancel-flag.ts';
 import { createCancelWatch } from '../lib/queue/cancel-watch.ts';
@@ -26,6 +27,8 @@ import { createRowBackedJobs } from '../lib/relay/rows.ts';
 import { createSweep } from '../lib/relay/sweep.ts';
 import { type FindProcessor, loadProcessors, type WorkerDeps } from '../workers/index.ts';
 import type { Connections } from './connections.ts';
+import { createMail, watchNewAccount } from './mail.ts';
+import { createOAuth, type OAuthParts } from './oauth.ts';
 import { createStatusReport } from './status.ts';
 import { createWorkerHttp } from './worker-http.ts';
 
@@ -48,6 +51,8 @@ export interface Core {
   /** Moves what was asked for in the database; start it with `createRelayServices`. */
   relay: Relay;
   ai: AiService;
+  /** Connected accounts. */
+  oauth: OAuthParts;
   metrics: Metrics;
   /** Handed to every processor. */
   workerDeps: WorkerDeps;
@@ -55,9 +60,21 @@ export interface Core {
   processors(): Promise<FindProcessor>;
 }
 
-export function createCore(config: Config, connections: Connections, log: Logger): Core {
+export interface CoreOptions {
+  /** Of each Gmail account. Default: that of `GMAIL_QUOTA`. */
+  gmailQuota?: Quota;
+}
+
+export function createCore(config: Config, connections: Connections, log: Logger, options: CoreOptions = {}): Core {
   const { backend, db } = connections;
-  const workerDeps: WorkerDeps = { db, clock: systemClock, compute: createCompute(), sampleLimit: config.analysis.sampleLimit };
+  const oauth = createOAuth(
+    config,
+    connections,
+    log,
+    watchNewAccount(config.google, () => mail, db, log),
+  );
+  const mail = createMail({ google: config.google, accounts: oauth.accounts, quota: options.gmailQuota }, connections);
+  const workerDeps: WorkerDeps = { db, clock: systemClock, compute: createCompute(), sampleLimit: config.analysis.sampleLimit, mail };
   let loaded: Promise<FindProcessor> | undefined;
   const processors = (): Promise<FindProcessor> => {
     loaded ??= loadProcessors(readyQueueNames);
@@ -97,7 +114,7 @@ export function createCore(config: Config, connections: Connections, log: Logger
     log,
     onCall: metrics.aiCall,
   });
-  return { config, connections, log, queue, relay, ai, metrics, workerDeps, processors };
+  return { config, connections, log, queue, relay, ai, oauth, metrics, workerDeps, processors };
 }
 
 const RELAY_READY_WITHIN_MS = 2_000;

@@ -13,9 +13,21 @@ const documents = [
   'CONTRIBUTING.md',
   'CHANGELOG.md',
   'examples/app/README.md',
-  ...['adding-a-job', 'analysis', 'api', 'benchmarks', 'cli', 'conversations', 'decisions', 'fairness', 'internals', 'migrating', 'outbox'].map(
-    (name) => `docs/${name}.md`,
-  ),
+  ...[
+    'adding-a-job',
+    'analysis',
+    'api',
+    'benchmarks',
+    'cli',
+    'connections',
+    'conversations',
+    'decisions',
+    'fairness',
+    'internals',
+    'mail',
+    'migrating',
+    'outbox',
+  ].map((name) => `docs/${name}.md`),
 ];
 
 /** Named in the documentation, but no variables of ours: what old workers read, or placeholders. */

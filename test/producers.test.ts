@@ -27,7 +27,7 @@ describe('the helpers that app code imports', () => {
     const { asked, service } = noting();
     const helpers = createProducers(async () => service);
     await helpers.queueConversationAnalysis('c');
-    await helpers.queueGmailFetch('u', { query: 'is:unread' });
+    await helpers.queueGmailFetch('u', { query: 'is:unread', connectionId: 'c', full: true });
     await helpers.queueStoryEnhancement('s', { force: true });
     await helpers.queueReviewJob('u', 'sentiment_analysis', { text: 'fine' });
     await helpers.queueDailyBrief('d', '2026-11-22');
@@ -37,7 +37,12 @@ describe('the helpers that app code imports', () => {
     await helpers.queueSourceSync('d', 'gdrive', 'incremental');
     expect(asked).toEqual([
       { queue: 'conversation-analysis', name: 'analyze', payload: { conversationId: 'c' } },
-      { queue: 'gmail-fetch', name: 'fetch_messages', payload: { userId: 'u', query: 'is:unread' }, options: { userId: 'u' } },
+      {
+        queue: 'gmail-fetch',
+        name: 'fetch_messages',
+        payload: { userId: 'u', query: 'is:unread', connectionId: 'c', full: true },
+        options: { userId: 'u' },
+      },
       { queue: 'story-enhancement', name: 'enhance', payload: { storyId: 's' }, options: { force: true } },
       { queue: 'review-ai', name: 'sentiment_analysis', payload: { text: 'fine' }, options: { userId: 'u' } },
       { queue: 'daily-brief', name: 'generate', payload: { dealId: 'd', date: '2026-11-22' } },

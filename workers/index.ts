@@ -3,6 +3,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { Db } from '../lib/db/types.ts';
 import type { QueueName } from '../lib/jobs/define.ts';
 import { jobs, type ReadyQueueName } from '../lib/jobs/index.ts';
+import type { MailDeps } from '../lib/mail/fetch.ts';
 import type { Processors } from '../lib/queue/processor.ts';
 import type { AnyProcessor } from '../lib/queue/runner.ts';
 
@@ -14,12 +15,15 @@ export interface WorkerDeps {
   compute: Compute;
   /** `ANALYSIS_SAMPLE_LIMIT` */
   sampleLimit: number;
+  /** Gmail, and what reads its messages. */
+  mail: MailDeps;
 }
 
 /** A worker that serves one queue loads only that queue's code. */
 const loaders: { [Q in ReadyQueueName]: () => Promise<{ default: Processors<Q, WorkerDeps> }> } = {
   'story-enhancement': () => import('./story-enhancement.ts'),
   'review-ai': () => import('./review-ai.ts'),
+  'gmail-fetch': () => import('./gmail-fetch.ts'),
   'conversation-analysis': () => import('./conversation-analysis.ts'),
 };
 

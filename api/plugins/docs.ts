@@ -36,6 +36,8 @@ export async function document(app: App, options: { rateLimitPerMinute: number }
         { name: 'stories', description: 'Stories scored for hype and ethics, then refined by a language model' },
         { name: 'review jobs', description: 'Replies to reviews, and what is in reviews and prompts; paid with credits' },
         { name: 'conversations', description: 'Answers in, themes and a map out' },
+        { name: 'connections', description: 'Google accounts that users have given access to' },
+        { name: 'mail', description: 'Fetch Gmail messages, follow mailboxes, read what was fetched' },
         { name: 'credits', description: 'Balance, prices and every movement of credits' },
         { name: 'queues', description: 'Any job: ask for it, watch it, retry it, cancel it' },
         { name: 'dead letters', description: 'Jobs that failed for good: found, grouped by their error, run again' },

@@ -27,8 +27,11 @@ export async function secure(app: App, { corsOrigins, publicUrl }: Pick<ApiOptio
     if (!request.url.startsWith('/docs') && !request.url.startsWith('/admin/queues/static')) reply.header('cache-control', 'no-store');
   });
   if (corsOrigins.length === 0) return;
+  const toAll = corsOrigins.includes('*');
   await app.register(fastifyCors, {
-    origin: corsOrigins.includes('*') ? true : [...corsOrigins],
+    origin: toAll ? true : [...corsOrigins],
+    // The cookie that binds a round trip to its browser; never for all the world.
+    credentials: !toAll,
     methods: ['GET', 'POST', 'PATCH', 'PUT', 'DELETE'],
     allowedHeaders: ['Authorization', 'Content-Type', 'X-User-Id', 'X-Correlation-Id', 'Idempotency-Key', 'Last-Event-ID'],
     exposedHeaders: ['X-Correlation-Id', 'Retry-After', 'X-RateLimit-Limit', 'X-RateLimit-Remaining', 'X-RateLimit-Reset'],

@@ -1,3 +1,4 @@
+import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { App } from '../deps.ts';
 import { HttpError } from '../errors.ts';
@@ -18,6 +19,7 @@ export function closePromptly(app: App): void {
   app.addHook('preClose', async () => {
     closing = true;
     for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
+    if (app.server.listening) closeWhatComesToRest(app.server);
   });
   app.addHook('onRequest', async () => {
     if (closing) throw new HttpError(503, 'shutting_down', 'This process is shutting down. Try again: another one will answer.');
@@ -25,4 +27,12 @@ export function closePromptly(app: App): void {
   app.addHook('onSend', async (_request, reply) => {
     if (closing) reply.header('connection', 'close');
   });
+}
+
+const LOOK_EVERY_MS = 50;
+
+/** Node looks once, as it starts to close. A connection that was answered before its whole body was there comes to rest later, and would be kept alive. */
+function closeWhatComesToRest(server: Server): void {
+  const timer = setInterval(() => server.closeIdleConnections(), LOOK_EVERY_MS);
+  server.once('close', () => clearInterval(timer));
 }

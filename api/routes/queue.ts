@@ -164,7 +164,19 @@ async function requireOwn(caller: RowCaller, queue: string, payload: unknown, vi
     if (conversation.success) await visible.conversation(caller, conversation.data.conversationId);
     return;
   }
+  if (queue === 'gmail-fetch') return requireOwnMailbox(caller, payload);
   throw new HttpError(403, 'forbidden', `Jobs on ${queue} are asked for by services: call it with an API key and without X-User-Id.`);
+}
+
+const fetchPayload = z.object({ userId: z.string(), trigger: z.unknown().optional() });
+
+/** Whether the user has such an account is found out where the job runs. */
+function requireOwnMailbox(caller: RowCaller, payload: unknown): void {
+  const fetch = fetchPayload.safeParse(payload);
+  // A payload that does not parse is answered by the queue, naming its field.
+  if (!fetch.success) return;
+  if (fetch.data.trigger !== undefined) throw invalid('body.payload.trigger', 'is not for callers to say: leave it out');
+  if (fetch.data.userId.toLowerCase() !== caller.userId) throw new HttpError(403, 'forbidden', 'body.payload.userId: users fetch their own mail.');
 }
 
 const owner = z.guid();

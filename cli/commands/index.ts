@@ -5,6 +5,7 @@ import { doctor } from './doctor.ts';
 import { enqueue } from './enqueue.ts';
 import { job } from './job.ts';
 import { deadLettersReplay } from './replay.ts';
+import { rotateKeys } from './rotate-keys.ts';
 import { stats } from './stats.ts';
 
 /** All there is, in the order of the help. */
@@ -18,4 +19,5 @@ export const commands: readonly Command[] = [
   deadLettersShow,
   deadLettersReplay,
   doctor,
+  rotateKeys,
 ];

@@ -7,7 +7,7 @@ const SHORTEST_API_KEY = 16;
 
 /** Whether the keys are there and look as they should. Asks nobody; shows none. `now` in milliseconds since the epoch. */
 export function examineKeys(config: Config, now: number): Finding[] {
-  return [...aiKeys(config.ai), ...apiKeys(config), ...supabaseKeys(config, now)];
+  return [...aiKeys(config.ai), ...apiKeys(config), ...supabaseKeys(config, now), ...tokenKeys(config)];
 }
 
 function aiKeys({ provider, openai, anthropic }: Config['ai']): Finding[] {
@@ -56,6 +56,15 @@ function supabaseKeys({ mode }: Config, now: number): Finding[] {
     ...(publishableKey === undefined ? [] : publishableProblems(supabaseKey(publishableKey), url, now)),
   ].filter((found) => found !== false);
   return problems.length > 0 ? problems : [ok('keys', `of Supabase: ${publishableKey === undefined ? 'service' : 'service and publishable'}`)];
+}
+
+/** Embedded, the data folder keeps one. */
+function tokenKeys({ google, microsoft, tokenKeys: keys, mode }: Config): Finding[] {
+  const connects = google.clientId !== undefined || microsoft.clientId !== undefined;
+  if (!connects || mode.kind === 'embedded') return [];
+  if (keys.length > 0) return [ok('keys', `of stored tokens: ${keys.map(({ id }) => id).join(', ')}`)];
+  const cure = 'Set TOKEN_ENCRYPTION_KEY to id:key (openssl rand -base64 32), the same in every process.';
+  return [warning('keys', 'TOKEN_ENCRYPTION_KEY is not set: no account can be connected', cure)];
 }
 
 function publishableProblems(key: SupabaseKey, url: string, now: number): Finding[] {

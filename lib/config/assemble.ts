@@ -87,9 +87,11 @@ export interface Config {
     clientId?: string;
     clientSecret?: string;
     apiRootUrl?: string;
+    authUrl?: string;
     tokenUrl?: string;
     pubsubTopic?: string;
     pubsubAudience?: string;
+    pubsubServiceAccount?: string;
     gmailQuota: '2026' | 'older';
     batchSize: number;
     maxResults: number;
@@ -195,9 +197,11 @@ function googleConfig(values: Values): Config['google'] {
       clientId: values.GOOGLE_CLIENT_ID,
       clientSecret: values.GOOGLE_CLIENT_SECRET,
       apiRootUrl: values.GOOGLE_API_ROOT_URL,
+      authUrl: values.GOOGLE_AUTH_URL,
       tokenUrl: values.GOOGLE_TOKEN_URL,
       pubsubTopic: values.GOOGLE_PUBSUB_TOPIC,
       pubsubAudience: values.GOOGLE_PUBSUB_AUDIENCE,
+      pubsubServiceAccount: values.GOOGLE_PUBSUB_SERVICE_ACCOUNT,
     }),
   };
 }

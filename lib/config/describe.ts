@@ -29,6 +29,7 @@ export function describeConfig(config: Config): Record<string, unknown> {
     alerts: { webhook: config.alerts.webhookUrl !== undefined, mail: config.alerts.smtpUrl !== undefined },
     google: config.google.clientId !== undefined,
     microsoft: config.microsoft.clientId !== undefined,
+    tokenKeys: config.tokenKeys.map(({ id }) => id),
   };
 }
 

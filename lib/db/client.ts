@@ -6,12 +6,16 @@ import { createClient, type SupabaseClientOptions } from '@supabase/supabase-js'
 import { z } from 'zod';
 import { PermanentError, UnavailableError } from '../errors.ts';
 import { createAiLedger } from './ai.ts';
+import { createAnalyticsJobsTable } from './analytics-jobs.ts';
 import { createBoundedFetch, type Fetch } from './bounded-fetch.ts';
+import { createConnectionSecrets, createConnectionsTable } from './connections.ts';
 import { createConversationsTable } from './conversations.ts';
 import { createCreditsTable } from './credits.ts';
 import { createEmbeddingsTable } from './embeddings.ts';
 import { createFailedJobsTable } from './failed-jobs.ts';
 import { createJobRowsTable } from './job-rows.ts';
+import { createMailboxesTable } from './mailboxes.ts';
+import { createMessagesTable } from './messages.ts';
 import { migrationFiles } from './migration-files.ts';
 import { createOutboxTable } from './outbox.ts';
 import { answer, type Client, parseRow } from './rest.ts';
@@ -53,6 +57,8 @@ export function createDb(options: DbOptions): Db {
 
   return {
     ...userTables(service),
+    connections: { ...createConnectionsTable(service), ...createConnectionSecrets(service) },
+    mailboxes: createMailboxesTable(service),
     outbox: createOutboxTable(service),
     jobRows: createJobRowsTable(service),
     embeddings: createEmbeddingsTable(service),
@@ -77,7 +83,10 @@ function userTables(client: Client): ReturnType<Db['forUser']> {
     failedJobs: createFailedJobsTable(client),
     reviewJobs: createReviewJobsTable(client),
     credits: createCreditsTable(client),
+    analyticsJobs: createAnalyticsJobsTable(client),
     conversations: createConversationsTable(client),
+    connections: createConnectionsTable(client),
+    messages: createMessagesTable(client),
   };
 }
 

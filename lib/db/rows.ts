@@ -37,7 +37,9 @@ export function storableText(text: string): string {
 const time = z.string().regex(/^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,6})?([+-]\d\d(:?\d\d)?|Z)$/);
 const uuidCursor = z.tuple([time, z.guid()]);
 const numberCursor = z.tuple([time, z.string().regex(/^\d{1,18}$/)]);
-const CURSORS = { uuid: uuidCursor, number: numberCursor };
+/** A message's id and its user's. */
+const messageCursor = z.tuple([time, z.string().regex(/^.{1,1000}\/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/s)]);
+const CURSORS = { uuid: uuidCursor, number: numberCursor, message: messageCursor };
 
 /** The last row of a page, opaque to callers. The time is kept as the server spelt it: a `Date` would lose its microseconds. */
 function encodeCursor(time: string, id: string): string {

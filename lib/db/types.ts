@@ -1,6 +1,7 @@
 import type { AiLedger } from '../ai/contract.ts';
 import type { JobRowTable } from '../jobs/define.ts';
 import type { ConversationsTable, EmbeddingsTable } from './conversation-types.ts';
+import type { AnalyticsJobsTable, ConnectionSecrets, ConnectionsTable, MailboxesTable, MessagesTable } from './mail-types.ts';
 
 export interface Claim {
   claim: string;
@@ -451,11 +452,18 @@ export interface Db {
   jobRows: JobRowsTable;
   reviewJobs: ReviewJobsTable;
   credits: CreditsTable;
+  /** Rows of Gmail fetches, to be read. */
+  analyticsJobs: AnalyticsJobsTable;
   conversations: ConversationsTable;
   embeddings: EmbeddingsTable;
+  connections: ConnectionsTable & ConnectionSecrets;
+  messages: MessagesTable;
+  mailboxes: MailboxesTable;
   ai: AiLedger;
   /** What one signed-in user sees: queried with the user's own JWT, under row-level security. */
-  forUser(jwt: string): Pick<Db, 'stories' | 'failedJobs' | 'reviewJobs' | 'credits' | 'conversations'>;
+  forUser(jwt: string): Pick<Db, 'analyticsJobs' | 'stories' | 'failedJobs' | 'reviewJobs' | 'credits' | 'conversations' | 'messages'> & {
+    connections: ConnectionsTable;
+  };
   /** The user behind a JWT, checked by the Supabase Auth server; undefined when it is not valid. */
   userOf(jwt: string): Promise<{ id: string } | undefined>;
   /** Throws `UnavailableError` when the database API does not answer; tells which migrations are missing. */

@@ -15,7 +15,7 @@ import { fairnessKey } from './fair/key.ts';
 import { type Outcome, outcomeOfError, outcomeOfResult, report } from './outcome.ts';
 import { createOutlast, type Outlast } from './outlast.ts';
 import type { JobContext, Processor, Progress, RowProcessor } from './processor.ts';
-import { progressWriter } from './progress.ts';
+import { type ProgressWriter, progressWriter } from './progress.ts';
 import type { ActiveRun, ActiveRuns } from './runs.ts';
 
 /** What became of one attempt, for metrics and logs. Times in milliseconds. */
@@ -63,6 +63,7 @@ interface Attempt<Deps> {
   processor: AnyProcessor<Deps>;
   payload: unknown;
   context: JobContext<Deps>;
+  progress: ProgressWriter;
   database: Outlast;
 }
 
@@ -106,9 +107,11 @@ export function createRunner<Deps>(deps: RunnerDeps<Deps>): Runner {
     const processor = deps.processor(queue, job.name);
     if (!processor) throw new PermanentError(`"${job.name}" on queue "${queue}" has no processor in this version`, { code: 'not_there_yet' });
     const payload = parsePayload(definition, data.payload);
-    const context = makeContext(job, queue, data.meta, active);
-    if (typeof processor !== 'function' && processor.progress) mirrorProgress(processor.progress, payload, context, job, active);
-    return { job, queue, definition, processor, payload, context, database: createOutlast(active, deps.log) };
+    const progress = progressWriter((report) => Promise.all([job.updateProgress({ ...report }), mirror(report)]), active, deps.log);
+    const context = makeContext(job, queue, data.meta, active, progress);
+    /** Rows that keep their progress have it with the job's own, as often. */
+    const mirror = async (report: Progress) => (typeof processor === 'function' ? undefined : processor.progress?.(payload, report, context));
+    return { job, queue, definition, processor, payload, context, progress, database: createOutlast(active, deps.log) };
   }
 
   async function withinCap(attempt: Attempt<Deps>): Promise<Outcome> {
@@ -120,8 +123,12 @@ export function createRunner<Deps>(deps: RunnerDeps<Deps>): Runner {
   }
 
   async function begin(attempt: Attempt<Deps>): Promise<Outcome> {
-    const { processor, payload, context, database } = attempt;
-    if (typeof processor === 'function') return outcomeOfResult(await processor(payload, context));
+    const { processor, payload, context, progress, database } = attempt;
+    if (typeof processor === 'function') {
+      const result = await processor(payload, context);
+      await progress.flush();
+      return outcomeOfResult(result);
+    }
     const begun = await database.step(() => processor.begin(payload, context));
     return begun.state === 'finished' ? { kind: 'done', result: begun.result } : runWithRow(processor, begun.row, attempt);
   }
@@ -129,9 +136,10 @@ export function createRunner<Deps>(deps: RunnerDeps<Deps>): Runner {
   async function runWithRow(
     processor: RowProcessor<unknown, unknown, unknown, Deps>,
     row: unknown,
-    { payload, context, database }: Attempt<Deps>,
+    { payload, context, progress, database }: Attempt<Deps>,
   ): Promise<Outcome> {
     const outcome = outcomeOfResult(await processor.run(payload, row, context));
+    await progress.flush();
     if (outcome.kind !== 'done') return outcome;
     context.signal.throwIfAborted();
     return (await database.step(() => processor.record(payload, outcome.result, context))) ? outcome : { kind: 'lost' };
@@ -156,7 +164,7 @@ export function createRunner<Deps>(deps: RunnerDeps<Deps>): Runner {
     });
   }
 
-  function makeContext(job: Job, queue: QueueName, meta: JobMeta, active: ActiveRun): JobContext<Deps> {
+  function makeContext(job: Job, queue: QueueName, meta: JobMeta, active: ActiveRun, progress: ProgressWriter): JobContext<Deps> {
     const id = job.id ?? '';
     let ai: Ai | undefined;
     return {
@@ -173,21 +181,9 @@ export function createRunner<Deps>(deps: RunnerDeps<Deps>): Runner {
       get signal() {
         return active.signal;
       },
-      progress: progressWriter((progress) => job.updateProgress({ ...progress }), active, deps.log),
+      progress: progress.report,
       log: deps.log,
     };
-  }
-
-  /** For rows that keep their progress: written with the job's own, as often. */
-  function mirrorProgress(
-    write: NonNullable<RowProcessor<unknown, unknown, unknown, Deps>['progress']>,
-    payload: unknown,
-    context: JobContext<Deps>,
-    job: Job,
-    active: ActiveRun,
-  ): void {
-    const both = (progress: Progress) => Promise.all([job.updateProgress({ ...progress }), write(payload, progress, context)]);
-    context.progress = progressWriter(both, active, deps.log);
   }
 
   function announce(job: Job, outcome: Outcome, durationMs: number): void {

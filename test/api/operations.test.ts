@@ -175,7 +175,9 @@ describe('pages', () => {
     const documented = Object.entries(body.paths).flatMap(([path, methods]) =>
       Object.keys(methods as object).map((method) => `${method.toUpperCase()} ${path}`),
     );
-    expect(documented.sort()).toEqual(routes.sort());
+    // The router prints parameters of one place that go by several names together.
+    const nameless = (route: string): string => route.replace(/\{[^}]+\}(\|\{[^}]+\})*/g, '{}');
+    expect(documented.map(nameless).sort()).toEqual(routes.map(nameless).sort());
     const create = body.paths['/api/stories'].post;
     expect(create.requestBody.content['application/json'].schema.required).toEqual(['title', 'content']);
     expect(Object.keys(create.responses)).toEqual(['201', '4XX', '5XX']);
@@ -197,6 +199,7 @@ describe('pages', () => {
       return examples.length > 0 ? [path] : [];
     });
     expect(checked.sort()).toEqual([
+      '/api/analytics/jobs',
       '/api/conversations',
       '/api/conversations/{id}/analysis',
       '/api/conversations/{id}/responses',
@@ -207,6 +210,7 @@ describe('pages', () => {
       '/api/jobs',
       '/api/queue/{queue}/jobs',
       '/api/stories',
+      '/api/webhooks/gmail',
     ]);
   });
 

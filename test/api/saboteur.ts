@@ -28,6 +28,9 @@ export function sabotage({ db, ...server }: EmbeddedTestDb) {
     reviewJobs: guarded(db.reviewJobs),
     credits: guarded(db.credits),
     conversations: guarded(db.conversations),
+    connections: guarded(db.connections),
+    messages: guarded(db.messages),
+    analyticsJobs: guarded(db.analyticsJobs),
     userOf: async (jwt) => {
       lookUps += 1;
       if (broken) throw broken;

@@ -1,11 +1,11 @@
 import type { AddressInfo } from 'node:net';
-import { afterAll, vi } from 'vitest';
+import { vi } from 'vitest';
 import type { ApiDeps, ApiOptions, App } from '../../api/deps.ts';
 import { buildServer } from '../../api/server.ts';
 import { type Clock, systemClock } from '../../lib/clock.ts';
 import type { QueueName } from '../../lib/jobs/define.ts';
 import { queues, readyKinds } from '../../lib/jobs/index.ts';
-import { silentLogger } from '../../lib/log.ts';
+import { type Logger, silentLogger } from '../../lib/log.ts';
 import { createRedisBackend } from '../../lib/queue/backend/redis.ts';
 import { createEnqueue } from '../../lib/queue/enqueue.ts';
 import type { AnyProcessor } from '../../lib/queue/runner.ts';
@@ -15,6 +15,8 @@ import { createRelay } from '../../lib/relay/relay.ts';
 import type { RowDeps } from '../../lib/relay/row-job.ts';
 import { createRowBackedJobs } from '../../lib/relay/rows.ts';
 import { scoreLocally } from '../../lib/scoring/local.ts';
+import { createOAuth, type OAuthConfig } from '../../start/oauth.ts';
+import { atEndOfFile } from '../support/end-of-file.ts';
 import { type EmbeddedTestDb, startEmbeddedDb } from '../support/pglite.ts';
 import { startRedis } from '../support/redis.ts';
 import { sabotage } from './saboteur.ts';
@@ -41,14 +43,24 @@ export interface CallOptions {
 
 /** One database for all the APIs of a test file: starting one takes a second. */
 let database: Promise<EmbeddedTestDb> | undefined;
-afterAll(async () => (await database)?.stop());
+function databaseOfFile(): Promise<EmbeddedTestDb> {
+  if (database) return database;
+  const started = startEmbeddedDb();
+  database = started;
+  atEndOfFile(async () => {
+    database = undefined;
+    await (await started).stop();
+  });
+  return started;
+}
 
 /** The API over real HTTP, on a real Redis through the real queue service and a real (embedded) database. */
-export async function startApi(overrides: { options?: Partial<ApiOptions>; deps?: Partial<ApiDeps>; clock?: Clock } = {}) {
+export async function startApi(
+  overrides: { options?: Partial<ApiOptions>; deps?: Partial<ApiDeps>; clock?: Clock; oauth?: Partial<OAuthConfig>; log?: Logger } = {},
+) {
   const redis = await startRedis();
   const backend = createRedisBackend({ connection: { url: redis.url }, role: 'producer' });
-  database ??= startEmbeddedDb();
-  const db = sabotage(await database);
+  const db = sabotage(await databaseOfFile());
   const clock = overrides.clock ?? systemClock;
   const queueDeps = { backend, settings: (name: QueueName) => queues[name], clock: systemClock };
   const rows = createRowBackedJobs({ db, check: createEnqueue(queueDeps).check, poke: () => relay.poke() });
@@ -63,6 +75,17 @@ export async function startApi(overrides: { options?: Partial<ApiOptions>; deps?
     pollIntervalMs: 60_000,
     log: silentLogger,
   });
+  const { log = silentLogger } = overrides;
+  const options = {
+    apiKeys: [KEY],
+    publicUrl: 'http://127.0.0.1:3000',
+    corsOrigins: [],
+    loopback: true,
+    mode: 'services' as const,
+    ...overrides.options,
+  };
+  const api = { publicUrl: options.publicUrl, corsOrigins: [...options.corsOrigins] };
+  const oauth = createOAuth({ tokenKeys: [], google: {}, alerts: {}, ...overrides.oauth, api }, { backend, db }, log);
   const deps: ApiDeps = {
     db,
     queue,
@@ -72,10 +95,11 @@ export async function startApi(overrides: { options?: Partial<ApiOptions>; deps?
     metrics: { render: async () => 'hivepulse_up 1\n', contentType: 'text/plain; version=0.0.4; charset=utf-8' },
     workers: { lastPoll: () => queue.lastPoll() },
     relay,
-    log: silentLogger,
+    oauth,
+    log,
     clock,
     ...overrides.deps,
-    options: { apiKeys: [KEY], publicUrl: 'http://127.0.0.1:3000', corsOrigins: [], loopback: true, mode: 'services', ...overrides.options },
+    options,
   };
   const app = await buildServer(deps);
   await app.listen({ host: '127.0.0.1', port: 0 });
@@ -90,6 +114,7 @@ export async function startApi(overrides: { options?: Partial<ApiOptions>; deps?
     redis,
     backend,
     relay,
+    oauth,
     deps,
     call: (method: string, path: string, options: CallOptions = {}) => call(url, method, path, options),
     /** A worker with a connection of its own, running `processor` for every job of the queue. */

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type ApiProcess, QUEUE, startWorld, type World } from '../support/world.ts';
-import { type CliRun, runCli } from './support.ts';
+import { type CliRun, runCli, typeCli } from './support.ts';
 
 let world: World;
 let api: ApiProcess;
@@ -23,11 +23,15 @@ afterAll(async () => {
   await rm(cwd, { recursive: true, force: true });
 });
 
-async function hivepulse(args: readonly string[], input?: string): Promise<CliRun> {
-  const ended = await runCli(args, { cwd, env, ...(input === undefined ? {} : { input }) });
+async function noted(run: Promise<CliRun>): Promise<CliRun> {
+  const ended = await run;
   runs.push(ended);
   return ended;
 }
+
+/** What a line says and does is the same in this process; that the command is one of its own shows where it reads, waits and is let in. */
+const hivepulse = (args: readonly string[]) => noted(typeCli(args, env));
+const asProcess = (args: readonly string[], input = '') => noted(runCli(args, { cwd, env, input }));
 
 /** With `--json`: the object it prints. */
 async function json(...args: string[]) {
@@ -48,7 +52,7 @@ describe('enqueue, job, stats, cancel', () => {
     const { code, data } = await json('enqueue', QUEUE, 'enhance', JSON.stringify({ storyId: story.id }), ...options);
     expect({ code, data }).toEqual({ code: 0, data: { queue: QUEUE, jobId: expect.any(String), deduplicated: false } });
 
-    const shown = await hivepulse(['job', QUEUE, data.jobId]);
+    const shown = await asProcess(['job', QUEUE, data.jobId]);
     expect(shown.code).toBe(0);
     expect(shown.out).toMatch(/^state +delayed$/m);
     expect(shown.out).toMatch(/^created +\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ \((now|\d+ s ago)\)$/m);
@@ -68,13 +72,13 @@ describe('enqueue, job, stats, cancel', () => {
 
   it('read the payload from standard input or a file', async () => {
     const [one, two] = await Promise.all([world.createStory(), world.createStory()]);
-    expect(await hivepulse(['enqueue', QUEUE, 'enhance', '-'], JSON.stringify({ storyId: one.id }))).toMatchObject({ code: 0 });
+    expect(await asProcess(['enqueue', QUEUE, 'enhance', '-'], JSON.stringify({ storyId: one.id }))).toMatchObject({ code: 0 });
     await writeFile(join(cwd, 'payload.json'), JSON.stringify({ storyId: two.id }));
-    expect(await hivepulse(['enqueue', QUEUE, 'enhance', '@payload.json'])).toMatchObject({ code: 0 });
+    expect(await asProcess(['enqueue', QUEUE, 'enhance', '@payload.json'])).toMatchObject({ code: 0 });
   });
 
   it('name the field of a payload that does not fit', async () => {
-    const refused = await hivepulse(['enqueue', QUEUE, 'enhance', '{"storyId":"no uuid"}']);
+    const refused = await asProcess(['enqueue', QUEUE, 'enhance', '{"storyId":"no uuid"}']);
     expect(refused).toMatchObject({ code: 1, out: '', err: expect.stringContaining('storyId') });
     expect(refused.err.split('\n')).toHaveLength(1);
   });
@@ -93,7 +97,7 @@ describe('enqueue, job, stats, cancel', () => {
 
   it('follow a job to its end', async () => {
     const jobId = await enqueued();
-    const following = hivepulse(['job', QUEUE, jobId, '--follow']);
+    const following = asProcess(['job', QUEUE, jobId, '--follow']);
     const worker = await world.startWorker({ WORKER_QUEUES: QUEUE });
     const { code, out, err } = await following;
     await worker.stop();
@@ -144,7 +148,7 @@ describe('dead-letters', () => {
   });
 
   it('are a table for people, without whatever could take over their terminal', async () => {
-    const { code, out } = await hivepulse(['dead-letters', 'list', '--user', user, '--limit', '2']);
+    const { code, out } = await asProcess(['dead-letters', 'list', '--user', user, '--limit', '2']);
     expect(code).toBe(0);
     expect(out.split('\n')[0]).toMatch(/^id +failed +queue +kind +error$/);
     expect(out).toContain('the window is broken');
@@ -186,7 +190,7 @@ describe('dead-letters', () => {
     const [{ fingerprint }] = (await json('dead-letters', 'groups', '--user', user)).data.groups;
     const filter = ['--fingerprint', fingerprint, '--user', user];
     expect((await json('dead-letters', 'replay', ...filter, '--dry-run', '--limit', '2')).data).toMatchObject({ wouldReplay: 2, found: 3 });
-    const looked = await hivepulse(['dead-letters', 'replay', ...filter, '--dry-run']);
+    const looked = await asProcess(['dead-letters', 'replay', ...filter, '--dry-run']);
     expect(looked).toMatchObject({ code: 0, out: expect.stringMatching(/^Would replay 3:/) });
     expect((await json('dead-letters', 'list', '--user', user, '--replayed')).data.deadLetters).toEqual([]);
 

@@ -4,6 +4,7 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { run } from '../../cli/run.ts';
 import { systemClock } from '../../lib/clock.ts';
+import { inherited } from '../support/process.ts';
 
 const LAUNCHER = fileURLToPath(new URL('../../cli/hivepulse.js', import.meta.url));
 
@@ -16,7 +17,7 @@ export interface CliRun {
 }
 
 export interface CliOptions {
-  /** All it gets besides PATH, HOME and TMPDIR. */
+  /** All it gets besides PATH, HOME, TMPDIR and the compile cache. */
   env?: Readonly<Record<string, string>>;
   /** Its folder: neither the repository nor one with a `.env`. */
   cwd: string;
@@ -28,11 +29,9 @@ export interface CliOptions {
 
 /** `hivepulse …` as a process of its own, its output into pipes. */
 export async function runCli(args: readonly string[], { env = {}, cwd, input, launcher = LAUNCHER }: CliOptions): Promise<CliRun> {
-  const { PATH = '', HOME = '', TMPDIR } = process.env;
-  const inherited = { PATH, HOME, ...(TMPDIR === undefined ? {} : { TMPDIR }) };
   const child = spawn(process.execPath, [launcher, ...args], {
     cwd,
-    env: { ...inherited, ...env },
+    env: { ...inherited(), ...env },
     stdio: ['pipe', 'pipe', 'pipe'],
     timeout: 60_000,
   });
@@ -45,7 +44,7 @@ export async function runCli(args: readonly string[], { env = {}, cwd, input, la
   return { code, out: out.trimEnd(), err: err.trimEnd() };
 }
 
-/** The same in this process, for many lines: a process of its own takes half a second and more. */
+/** The same in this process and its folder, for many lines: a process of its own takes half a second and more. */
 export async function typeCli(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<CliRun> {
   const [out, err]: [string[], string[]] = [[], []];
   const terminal = { env, clock: systemClock, input: Readable.from([]), columns: undefined };

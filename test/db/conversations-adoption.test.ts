@@ -155,7 +155,7 @@ describe('an adopted table', () => {
     const adopting = adopt(`create table public.${table} (id uuid primary key default gen_random_uuid(), ${conversation} ${column});`);
     await expect(adopting).rejects.toMatchObject({ code: 'migration_failed', message: expect.stringContaining(`${table}.${name}`) });
     await rows(`alter table public.${table} rename ${name} to old_${name}`);
-    await expect(migrate({ databaseUrl: url })).resolves.toMatchObject({ applied: ['20261122000008_conversations.sql'] });
+    await expect(migrate({ databaseUrl: url })).resolves.toMatchObject({ applied: expect.arrayContaining(['20261122000008_conversations.sql']) });
   });
 
   it('conversation_themes whose rule for sentiments lacks `mixed` takes it all the same', async () => {

@@ -3,7 +3,6 @@ import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openLite } from '../../lib/db/lite.ts';
-import { migrate } from '../../lib/db/migrate.ts';
 import type { Db } from '../../lib/db/types.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres.ts';
 import { analysed, conversationOf, everythingOf, newTheme, placed, runningAnalysis } from './conversation-samples.ts';
@@ -12,9 +11,8 @@ let server: PostgresServer;
 let url: string;
 let db: Db;
 beforeAll(async () => {
-  server = await startPostgres({ settings: { log_lock_waits: 'on' } });
-  url = await server.createDatabase();
-  await migrate({ databaseUrl: url });
+  server = await startPostgres({ settings: { log_lock_waits: 'on' }, migrated: true });
+  url = server.url;
   ({ db } = await openLite({ databaseUrl: url, timeoutMs: 20_000 }));
 });
 afterAll(async () => {

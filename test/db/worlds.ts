@@ -19,7 +19,7 @@ export const worlds: readonly (readonly [string, () => Promise<World>])[] = [
 ];
 
 async function overHttp(): Promise<World> {
-  const postgres = await startPostgres();
+  const postgres = await startPostgres({ migrated: true });
   const lite = await startLiteServer(postgres.url);
   const { url, serviceKey, publishableKey } = lite;
   const db = createDb({ url, serviceKey, publishableKey });

@@ -68,51 +68,77 @@ async function outcomeOf(demo: TestProcess) {
 }
 
 describe('the demo', () => {
-  it('prints one object with --json, whatever services the environment names', { timeout: DEMO_MS }, async () => {
-    const demo = startDemo(['--json'], { REDIS_URL: 'redis://127.0.0.1:1', HIVEPULSE_DATA_DIR: '/nowhere', PORT: '1', WORKER_QUEUES: 'gmail-fetch' });
-    const { code, output, errors } = await outcomeOf(demo);
-    expect({ code, errors }).toEqual({ code: 0, errors: '' });
-    const { ok, bootMs, totalMs, kinds, credits } = JSON.parse(output);
-    expect(ok).toBe(true);
-    const counts = Object.entries<{ completed: number; failed: unknown[] }>(kinds).map(([name, { completed, failed }]) => [
-      name,
-      completed,
-      failed.length,
-    ]);
-    expect(counts).toEqual([
-      ['stories', 12, 0],
-      ['replies', 4, 0],
-      ['reviews', 6, 0],
-      ['prompts', 3, 0],
-      ['sentiment', 8, 0],
-      ['conversation', 1, 0],
-    ]);
-    const { analysis, themes, map } = kinds.conversation;
-    expect(analysis).toMatchObject({
-      outcome: 'themes',
-      answers: 371,
-      duplicates: 3,
-      distinct: 368,
-      themes: themes.length,
-      embeddings: { provider: 'local' },
-    });
-    const [{ quotes }] = themes;
-    expect(await readFile(comments, 'utf8')).toContain(quotes[0].quote);
-    expect(map).toBe(join(folder, 'demo-output', 'conversation-map.png'));
-    expect((await readFile(map)).subarray(1, 4).toString()).toBe('PNG');
-    expect(kinds.stories.stories).toHaveLength(12);
-    expect(credits).toMatchObject({
-      granted: 30,
-      balance: 5,
-      ledger: { reserve: { count: 21, credits: -25 }, settle: { count: 21 }, release: { count: 0 } },
-      refusal: { status: 402, code: 'insufficient_credits' },
-    });
-    expect(bootMs).toBeLessThan(totalMs);
+  // First, as it also prepares the databases from which the others start.
+  it.each([
+    ['while it starts', /^Hivepulse demo/],
+    ['at work', /^Started in/],
+  ])('leaves nothing behind when it is interrupted %s', { timeout: DEMO_MS }, async (_, line) => {
+    llm.hold();
+    const demo = startDemo([], withModel());
+    await demo.line((text) => line.test(text), DEMO_MS);
+    demo.kill('SIGINT');
+    expect(await demo.exit).toEqual({ code: 130, signal: null });
   });
 
-  it('runs twice side by side, in plain lines where there is no terminal', { timeout: DEMO_MS }, async () => {
-    const outcomes = await Promise.all([startDemo(FEW), startDemo(FEW)].map(outcomeOf));
-    for (const { code, output, errors } of outcomes) {
+  /** Two whole demos at the same time, of both kinds of output. */
+  describe('run twice side by side', () => {
+    const services = { REDIS_URL: 'redis://127.0.0.1:1', HIVEPULSE_DATA_DIR: '/nowhere', PORT: '1', WORKER_QUEUES: 'gmail-fetch' };
+    let asObject: Awaited<ReturnType<typeof outcomeOf>>;
+    let asLines: typeof asObject;
+    beforeAll(async () => {
+      [asObject, asLines] = await Promise.all([outcomeOf(startDemo(['--json'], services)), outcomeOf(startDemo(FEW))]);
+    }, DEMO_MS);
+
+    it('prints one object with --json, whatever services the environment names', async () => {
+      const { code, output, errors } = asObject;
+      expect({ code, errors }).toEqual({ code: 0, errors: '' });
+      const { ok, bootMs, totalMs, kinds, credits } = JSON.parse(output);
+      expect(ok).toBe(true);
+      const counts = Object.entries<{ completed: number; failed: unknown[] }>(kinds).map(([name, { completed, failed }]) => [
+        name,
+        completed,
+        failed.length,
+      ]);
+      expect(counts).toEqual([
+        ['stories', 12, 0],
+        ['replies', 4, 0],
+        ['reviews', 6, 0],
+        ['prompts', 3, 0],
+        ['sentiment', 8, 0],
+        ['conversation', 1, 0],
+        ['mailbox', 3, 0],
+      ]);
+      const { analysis, themes, map } = kinds.conversation;
+      expect(analysis).toMatchObject({
+        outcome: 'themes',
+        answers: 371,
+        duplicates: 3,
+        distinct: 368,
+        themes: themes.length,
+        embeddings: { provider: 'local' },
+      });
+      const [{ quotes }] = themes;
+      expect(await readFile(comments, 'utf8')).toContain(quotes[0].quote);
+      expect(map).toBe(join(folder, 'demo-output', 'conversation-map.png'));
+      expect((await readFile(map)).subarray(1, 4).toString()).toBe('PNG');
+      expect(kinds.stories.stories).toHaveLength(12);
+      // All of it, then the two that came, then from the cache.
+      expect(kinds.mailbox.fetches).toMatchObject([
+        { result: { mode: 'full', found: 16, cached: 0, fetched: 16, failed: 0, stored: 16 } },
+        { result: { mode: 'incremental', found: 2, cached: 0, fetched: 2, apiUnits: 42, stored: 18 } },
+        { result: { mode: 'full', found: 18, cached: 18, fetched: 0, cacheHitRate: 1 } },
+      ]);
+      expect(credits).toMatchObject({
+        granted: 30,
+        balance: 5,
+        ledger: { reserve: { count: 21, credits: -25 }, settle: { count: 21 }, release: { count: 0 } },
+        refusal: { status: 402, code: 'insufficient_credits' },
+      });
+      expect(bootMs).toBeLessThan(totalMs);
+    });
+
+    it('prints plain lines where there is no terminal', () => {
+      const { code, output, errors } = asLines;
       expect({ code, errors }).toEqual({ code: 0, errors: '' });
       expect(output).toMatch(/Stories +: 0\/12\n(.*\n)* {2}Stories +: 12\/12/);
       expect(output).toContain('│ SpaceX Crew Dragon');
@@ -122,12 +148,14 @@ describe('the demo', () => {
       expect(output).toMatch(/│ An opportunity missed\. .*│ SQL +│/);
       expect(output).toMatch(/60 answers.* make \d+ themes/);
       expect(output).toMatch(/│ \S.* │ \d+ +│ \d+% +│ -?\d\.\d +│ \S/);
+      expect(output).toMatch(/│ Mary Smith +│ Re: Saying Hello +│ This is a reply/);
+      expect(output).toMatch(/Two new mails, by history id, nothing listed: 2 found/);
       expect(output).toContain(`The map: ${join(folder, 'demo-output', 'conversation-map.png')}`);
       expect(output).toMatch(/│ Balance now +│ +│ 5 /);
       expect(output).toMatch(/answered with 402: “The job costs 2\scredits, the balance is 0”/);
-      expect(output).toMatch(/All 34 jobs done in \d+\.\d s, of which \d+\.\d s to start\./);
+      expect(output).toMatch(/All 37 jobs done in \d+\.\d s, of which \d+\.\d s to start\./);
       expect(output).not.toContain('\u001b');
-    }
+    });
   });
 
   it('asks the model when there is a key, and says so; the log is apart from it', { timeout: DEMO_MS }, async () => {
@@ -149,7 +177,7 @@ describe('the demo', () => {
     llm.fail(401, {}, 100);
     const { code, output } = await outcomeOf(startDemo([], withModel()));
     expect(code).toBe(1);
-    expect(output).toMatch(/34 of 34 jobs failed/);
+    expect(output).toMatch(/34 of 37 jobs failed/);
     expect(output).toMatch(/│ Given back: the job failed or was cancelled +│ 21 +│ \+25 /);
     expect(output).toMatch(/“540 million private Facebook records found on public Internet” \(job story-enhancement-.*OPENAI_API_KEY/);
   });
@@ -158,16 +186,5 @@ describe('the demo', () => {
     const { code, errors } = await outcomeOf(startDemo([], { AI_PROVIDER: 'openai' }));
     expect(code).toBe(1);
     expect(errors).toContain('AI_PROVIDER=openai needs OPENAI_API_KEY');
-  });
-
-  it.each([
-    ['while it starts', /^Hivepulse demo/],
-    ['at work', /^Started in/],
-  ])('leaves nothing behind when it is interrupted %s', { timeout: DEMO_MS }, async (_, line) => {
-    llm.hold();
-    const demo = startDemo([], withModel());
-    await demo.line((text) => line.test(text), DEMO_MS);
-    demo.kill('SIGINT');
-    expect(await demo.exit).toEqual({ code: 130, signal: null });
   });
 });

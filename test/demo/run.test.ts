@@ -1,9 +1,10 @@
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import type { DemoApi } from '../../demo/api.ts';
 import type { DemoKind, DemoTools, Ending, JobRef, Section } from '../../demo/kind.ts';
 import { createLines } from '../../demo/progress.ts';
 import { hasSucceeded, renderReport, toJson } from '../../demo/report.ts';
 import { runKinds } from '../../demo/run.ts';
+import { startGoogle } from '../../demo/stand-ins/google/server.ts';
 import { shorten, wrap } from '../../demo/text.ts';
 
 const endings: Record<string, Ending> = {
@@ -27,7 +28,15 @@ const api: DemoApi = {
   },
 };
 
-const tools: DemoTools = { api, customer: { userId: 'somebody', api }, sql: () => Promise.reject(new Error('not asked')), outputFolder: '/nowhere' };
+const google = await startGoogle();
+afterAll(google.stop);
+const tools: DemoTools = {
+  api,
+  customer: { userId: 'somebody', api },
+  sql: () => Promise.reject(new Error('not asked')),
+  google,
+  outputFolder: '/nowhere',
+};
 
 function kindOf(...jobIds: string[]): DemoKind {
   const jobOf = (jobId: string): JobRef => ({ queue: 'story-enhancement', jobId, title: `title of ${jobId}` });

@@ -84,13 +84,12 @@ export function describeRelay(kind: 'redis' | 'postgres'): void {
 
     it('kinds that no version can run yet stay in the outbox, and do not keep others from being moved', async () => {
       const user = await world.user();
-      const [fetch] = await world.sql<
-        { id: string }[]
-      >`insert into analytics_jobs (user_id, params) values (${user}, '{"query": "is:unread"}') returning id`;
+      const [planned] = await world.sql<{ id: string }[]>`
+        select enqueue_job('daily-brief', 'generate', '{"dealId": "00000000-0000-4000-8000-000000000000"}') as id`;
       const unknown = await world.insert(user, 'horoscope', {});
       const known = await world.insert(user);
       expect(await world.relay.runOnce()).toBe(1);
-      expect(await world.outbox(fetch?.id ?? '')).toMatchObject([{ ended: null, attempts: 0 }]);
+      expect(await world.outbox(planned?.id ?? '')).toMatchObject([{ ended: null, attempts: 0 }]);
       expect(await world.outbox(unknown)).toMatchObject([{ ended: null, attempts: 0 }]);
       expect(await world.outbox(known)).toMatchObject([{ ended: 'sent' }]);
     });

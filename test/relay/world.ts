@@ -3,7 +3,6 @@ import postgres, { type Sql } from 'postgres';
 import type { Ai } from '../../lib/ai/contract.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { openLite } from '../../lib/db/lite.ts';
-import { migrate } from '../../lib/db/migrate.ts';
 import type { Db } from '../../lib/db/types.ts';
 import { exponential } from '../../lib/jobs/define.ts';
 import { readyKinds } from '../../lib/jobs/index.ts';
@@ -56,8 +55,7 @@ export interface RelayWorld {
 }
 
 export async function startRelayWorld(kind: 'redis' | 'postgres'): Promise<RelayWorld> {
-  const server = await startPostgres();
-  await migrate({ databaseUrl: server.url });
+  const server = await startPostgres({ migrated: true });
   const redis = kind === 'redis' ? await startRedis() : undefined;
   if (!redis) await migrateQueueSchema(server.url);
   const { db } = await openLite({ databaseUrl: server.url });

@@ -3,15 +3,10 @@ import { parseCurl } from '../examples/curl.ts';
 
 const read = (file: string): string => readFileSync(new URL(`./guides/${file}`, import.meta.url), 'utf8');
 
-/** Tables that come with a later version: what the guides ask of them works where an old worker made them. */
-const PLANNED = ['message_cache'];
-
 export interface Statement {
   guide: string;
   /** As it stands there, without its comments. */
   sql: string;
-  /** The table of a later version that it asks for. */
-  planned: string | undefined;
 }
 
 /** Every SQL statement of the old guides, in their order. */
@@ -21,7 +16,7 @@ export const statements: readonly Statement[] = ['000', '001', '003'].flatMap((g
     .split(';')
     .map((sql) => sql.trim())
     .filter((sql) => sql !== '')
-    .map((sql) => ({ guide, sql, planned: PLANNED.find((table) => sql.includes(table)) })),
+    .map((sql) => ({ guide, sql })),
 );
 
 /** A statement with real ids for its placeholders. */

@@ -25,6 +25,7 @@ beforeAll(async () => {
   await eventually(async () => {
     const [open] = await world.sql<{ count: number }[]>`
       select (select count(*) from jobs where status in ('pending', 'processing'))::int
+        + (select count(*) from analytics_jobs where status in ('pending', 'processing'))::int
         + (select count(*) from conversation_analysis_jobs where status in ('queued', 'processing'))::int as count`;
     return open?.count === 0;
   }, 60_000);
@@ -115,21 +116,26 @@ describe('analyses that waited, or were left behind by a worker that died', () =
   });
 });
 
-describe('Gmail fetches, whose work comes with a later version', () => {
-  it('keep their rows as they were', async () => {
-    const waiting = await world.sql`select id, status, attempts from analytics_jobs where status in ('pending', 'processing') order by id`;
-    expect(waiting).toEqual([
-      { id: oldId('b1'), status: 'pending', attempts: 0 },
-      { id: oldId('b2'), status: 'processing', attempts: 0 },
-    ]);
-  });
-
-  it('wait in the outbox, untouched by the workers', async () => {
-    const fetch = { queue: 'gmail-fetch', name: 'fetch_messages', ended: null, attempts: 0 };
+describe('Gmail fetches of a user who has connected no account here yet', () => {
+  it('are sent with what they asked for, and fail saying what to do; what had ended stays', async () => {
+    // `void`: the row had ended before the relay said that it was sent.
+    const fetch = { queue: 'gmail-fetch', name: 'fetch_messages', ended: expect.stringMatching(/^(sent|void)$/), attempts: 1 };
     expect(await entries(['b1', 'b2', 'b3'])).toEqual([
       { row_id: oldId('b1'), payload: { userId: USER.paid, maxResults: 50 }, ...fetch },
       { row_id: oldId('b2'), payload: { userId: USER.paid }, ...fetch },
     ]);
+    const rows = await world.sql`select id, status, last_error from analytics_jobs order by id`;
+    const failed = { status: 'failed', last_error: expect.stringContaining('/api/connections/google/start') };
+    expect(rows).toEqual([
+      { id: oldId('b1'), ...failed },
+      { id: oldId('b2'), ...failed },
+      { id: oldId('b3'), status: 'completed', last_error: null },
+    ]);
+  });
+
+  it('leave the cached messages, which are read once more when a fetch comes upon them', async () => {
+    const rows = await world.sql`select user_id, message_id, subject, fetched_at from message_cache`;
+    expect(rows).toEqual([{ user_id: USER.paid, message_id: '18c2f0', subject: 'Lunch', fetched_at: null }]);
   });
 });
 

@@ -1,11 +1,10 @@
-import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { chown, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import postgres from 'postgres';
-import { findPostgres } from './install.ts';
+import { openLite } from '../../lib/db/lite.ts';
+import { migrate } from '../../lib/db/migrate.ts';
+import { type Cluster, createCluster, createMigratedCluster } from './cluster.ts';
 import { freePort } from './port.ts';
 import { retrying, type ServerProcess, startServer } from './server.ts';
 
@@ -28,21 +27,16 @@ export interface PostgresServer {
 export interface PostgresOptions {
   /** Server settings, for example `{ max_connections: '20' }`. */
   settings?: Readonly<Record<string, string>>;
-}
-
-interface Cluster {
-  programs: string;
-  dir: string;
-  owner: { uid?: number; gid?: number };
-  settings: Readonly<Record<string, string>>;
+  /** Whether the database `postgres` has Hivepulse's tables; those of `createDatabase` are empty all the same. Default false. */
+  migrated?: boolean;
 }
 
 /** A real PostgreSQL of one's own on a free port, ready for queries; anybody on this machine may connect as superuser `postgres`. */
-export async function startPostgres({ settings = {} }: PostgresOptions = {}): Promise<PostgresServer> {
-  const cluster = await createCluster(settings);
+export async function startPostgres({ settings = {}, migrated = false }: PostgresOptions = {}): Promise<PostgresServer> {
+  const cluster = await (migrated ? createMigratedCluster(migrateCluster) : createCluster());
   const [port, first] = await retrying(async () => {
     const candidate = await freePort();
-    return [candidate, await launch(cluster, candidate)] as const;
+    return [candidate, await launch(cluster, candidate, settings)] as const;
   });
   let server: ServerProcess = first;
   const urlOf = (database: string) => `postgresql://postgres@127.0.0.1:${port}/${database}`;
@@ -61,7 +55,7 @@ export async function startPostgres({ settings = {} }: PostgresOptions = {}): Pr
     restart: async () => {
       await kill();
       // The dead server's sessions take a moment to notice; until then a new one refuses to share its data with them.
-      server = await retrying(() => launch(cluster, port), 20);
+      server = await retrying(() => launch(cluster, port, settings), 20);
     },
     stop: async () => {
       // Immediate shutdown: ends the sessions too. The data is thrown away anyhow.
@@ -71,28 +65,23 @@ export async function startPostgres({ settings = {} }: PostgresOptions = {}): Pr
   };
 }
 
-async function createCluster(settings: Readonly<Record<string, string>>): Promise<Cluster> {
-  const programs = findPostgres();
-  const dir = await mkdtemp(join(tmpdir(), 'hivepulse-postgres-'));
-  const owner = await ownerForServer();
-  if (owner.uid !== undefined && owner.gid !== undefined) await chown(dir, owner.uid, owner.gid);
-  const args = ['-D', join(dir, 'data'), '-U', 'postgres', '--auth=trust', '--encoding=UTF8', '--locale=C', '--no-sync'];
-  await promisify(execFile)(join(programs, 'initdb'), args, { cwd: dir, ...owner, timeout: 60_000 });
-  return { programs, dir, owner, settings };
+/** As every process finds it: migrated, with the tables of @supabase/lite. */
+async function migrateCluster(cluster: Cluster): Promise<void> {
+  const port = await freePort();
+  const server = await launch(cluster, port, {});
+  const databaseUrl = `postgresql://postgres@127.0.0.1:${port}/postgres`;
+  try {
+    await migrate({ databaseUrl });
+    await (await openLite({ databaseUrl })).db.close();
+  } finally {
+    // Fast shutdown: all that was written is in its place when somebody copies it.
+    await server.end('SIGINT');
+  }
 }
 
-/** PostgreSQL refuses to run as root: then it runs as `postgres`, or as `nobody` where that user is missing. */
-async function ownerForServer(): Promise<{ uid?: number; gid?: number }> {
-  if (process.getuid?.() !== 0) return {};
-  const accounts = (await readFile('/etc/passwd', 'utf8')).split('\n').map((line) => line.split(':'));
-  const account = accounts.find(([name]) => name === 'postgres') ?? accounts.find(([name]) => name === 'nobody');
-  if (account === undefined) throw new Error('PostgreSQL does not run as root, and there is neither a user postgres nor nobody');
-  return { uid: Number(account[2]), gid: Number(account[3]) };
-}
-
-function launch({ programs, dir, owner, settings }: Cluster, port: number): Promise<ServerProcess> {
+function launch({ programs, dir, owner }: Cluster, port: number, settings: Readonly<Record<string, string>>): Promise<ServerProcess> {
   // Nothing waits for the disk; what was committed still survives kill -9, since the system keeps what was written.
-  const chosen = { fsync: 'off', full_page_writes: 'off', shared_buffers: '32MB', ...settings };
+  const chosen = { fsync: 'off', full_page_writes: 'off', shared_buffers: '32MB', max_wal_size: '256MB', ...settings };
   const args = ['-D', join(dir, 'data'), '-p', `${port}`, '-c', 'listen_addresses=127.0.0.1', '-c', `unix_socket_directories=${dir}`];
   for (const [name, value] of Object.entries(chosen)) args.push('-c', `${name}=${value}`);
   return startServer(join(programs, 'postgres'), args, { cwd: dir, ...owner }, () => answersQueries(port));

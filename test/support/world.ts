@@ -115,7 +115,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     ends.push(part.stop);
     return part;
   };
-  const database = later(await startPostgres({ settings: { track_functions: 'pl' } }));
+  const database = later(await startPostgres({ settings: { track_functions: 'pl' }, migrated: options.before === undefined }));
   await options.before?.(database.url);
   const [lite, redis, llm] = await Promise.all([
     startLiteServer(database.url).then(later),

@@ -1,7 +1,7 @@
 import type { Fit } from './lloyd.ts';
 
-/** How far beyond the usual a row has to be: so many times the spread of its cluster. */
-const SPREADS = 5;
+/** How far beyond the usual a row has to be: so many times the spread of its cluster. With 5, most that is cut off belongs to a theme; with 10, hardly anything is. */
+const SPREADS = 7;
 /** Never more of a cluster than this: where the far ones are many, they are no outliers. */
 const MOST = 0.05;
 /** Fewer rows have no usual distance. */

@@ -1,4 +1,5 @@
 import type { Random } from '../umap/random.ts';
+import type { Verdict } from './judge.ts';
 import { type Fit, lloyd } from './lloyd.ts';
 import { type Points, squaredDistance } from './points.ts';
 import { sizesOf } from './silhouette.ts';
@@ -9,11 +10,9 @@ export interface Bounds {
   maxK: number;
 }
 
-/** A fit, and what was thought of it: the higher the score, the better. */
-export interface Tried {
+/** A fit, and what was thought of it. */
+export interface Tried extends Verdict {
   fit: Fit;
-  silhouette: number;
-  score: number;
 }
 
 /** Fresh starts for the k that was chosen. */
@@ -53,8 +52,11 @@ export function restart(points: Points, first: Tried, random: Random, judge: (fi
   return best;
 }
 
+/** What fits for one k are compared by. */
+export const scoreOf = ({ modularity, silhouette }: Verdict): number => modularity + silhouette;
+
 function better(before: Tried | undefined, now: Tried): Tried {
-  return before && before.score >= now.score ? before : now;
+  return before && scoreOf(before) >= scoreOf(now) ? before : now;
 }
 
 /** Ward's criterion (1963): the inertia that is added when two clusters become one. */

@@ -37,6 +37,9 @@ export const googleVariables = {
   GOOGLE_CLIENT_ID: variable(anyText, { meaning: 'OAuth client for Gmail and Drive; with GOOGLE_CLIENT_SECRET.' }),
   GOOGLE_CLIENT_SECRET: variable(anyText, { meaning: 'See GOOGLE_CLIENT_ID.', secret: true }),
   GOOGLE_API_ROOT_URL: variable(webUrl('https://www.googleapis.com'), { meaning: 'Another server for Google’s APIs. Not set: Google’s own.' }),
+  GOOGLE_AUTH_URL: variable(webUrl('https://accounts.google.com/o/oauth2/v2/auth'), {
+    meaning: 'Another server for Google’s consent page. Not set: Google’s own.',
+  }),
   GOOGLE_TOKEN_URL: variable(webUrl('https://oauth2.googleapis.com/token'), {
     meaning: 'Another server for Google’s tokens. Not set: Google’s own.',
   }),
@@ -44,6 +47,10 @@ export const googleVariables = {
     meaning: 'Topic for push notices of new mail: projects/<project>/topics/<topic>; with GOOGLE_PUBSUB_AUDIENCE.',
   }),
   GOOGLE_PUBSUB_AUDIENCE: variable(anyText, { meaning: 'Audience that the push subscription signs its notices for.' }),
+  GOOGLE_PUBSUB_SERVICE_ACCOUNT: variable(anyText, {
+    meaning:
+      'E-mail address of the service account that the push subscription signs as; with GOOGLE_PUBSUB_AUDIENCE. Not set: notices signed by any of Google’s service accounts for the audience are taken.',
+  }),
   GMAIL_QUOTA: variable(oneOf('2026', 'older'), {
     meaning: 'Quota of your Google Cloud project: 2026 (made since May 2026: 300 messages a minute and user) or older (3,000).',
     default: '2026',

@@ -30,6 +30,13 @@ describe('cluster', () => {
     expect(adjustedRandIndex(found.labels, truth)).toBeGreaterThan(0.95);
   });
 
+  it('takes fewer where links and distances are not of one mind: knots of four within a group are no themes', () => {
+    const { rows: knots } = blobs(new Array<number>(6).fill(10), { dimensions: 16, apart: 3 });
+    const { rows: beside } = blobs([240], { dimensions: 16, apart: 0 });
+    const values = beside.values.map((value, at) => (knots.values[16 * Math.floor(at / 64) + (at % 16)] ?? 0) + 0.02 * value);
+    expect(cluster({ ...beside, values }, { seed: 1 }).k).toBeLessThan(9);
+  });
+
   it('numbers the clusters from the largest on', () => {
     const found = cluster(blobs([10, 50, 30, 20]).rows, { seed: 1, k: 4 });
     expect(sizesOf(found)).toEqual([...sizesOf(found)].sort((one, other) => other - one));

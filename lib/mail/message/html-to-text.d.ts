@@ -1,0 +1,29 @@
+/** The package ships no types; this is the part that Hivepulse uses. */
+declare module 'html-to-text' {
+  export interface Element {
+    attribs: Record<string, string>;
+    children: unknown[];
+  }
+  export interface Builder {
+    options: { formatters: Record<string, Formatter> };
+    /** What was handed in with the HTML. */
+    metadata: unknown;
+    addInline(text: string, options?: { noWordTransform?: boolean }): void;
+    openBlock(options: { leadingLineBreaks: number }): void;
+    closeBlock(options: { trailingLineBreaks: number }): void;
+  }
+  export type Formatter = (
+    element: Element,
+    walk: (children: unknown[], builder: Builder) => void,
+    builder: Builder,
+    options: Record<string, unknown>,
+  ) => void;
+  export interface Options {
+    wordwrap: number | false;
+    limits: { maxDepth: number; ellipsis: string };
+    baseElements: { selectors: string[] };
+    formatters: Record<string, Formatter>;
+    selectors: { selector: string; format?: string; options?: Record<string, unknown> }[];
+  }
+  export function compile(options: Options): (html: string, metadata?: unknown) => string;
+}

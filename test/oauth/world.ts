@@ -1,0 +1,81 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { Writable } from 'node:stream';
+import { type GoogleStandIn, startGoogle } from '../../demo/stand-ins/google/server.ts';
+import { createAlerts } from '../../lib/alerts/index.ts';
+import { type Clock, systemClock } from '../../lib/clock.ts';
+import type { Connection } from '../../lib/db/mail-types.ts';
+import type { Db } from '../../lib/db/types.ts';
+import { createLogger, type Logger } from '../../lib/log.ts';
+import { type AccountsDeps, createAccounts } from '../../lib/oauth/accounts.ts';
+import { createOAuthClient } from '../../lib/oauth/client.ts';
+import { describeGoogle } from '../../lib/oauth/provider.ts';
+import { type TokenKey, tokenContext, type Vault } from '../../lib/oauth/vault.ts';
+import type { Store } from '../../lib/queue/store/types.ts';
+
+export const newKey = (id: string): TokenKey => ({ id, key: randomBytes(32).toString('base64') });
+
+/** Everything that is written to the log, at every level, as one text. */
+export async function listeningLog(): Promise<{ log: Logger; lines(): Record<string, unknown>[]; text(): string }> {
+  let text = '';
+  const stream = new Writable({
+    write(chunk, _encoding, done) {
+      text += String(chunk);
+      done();
+    },
+  });
+  const log = await createLogger({ level: 'trace', service: 'test', stream });
+  const lines = () =>
+    text
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line): Record<string, unknown> => JSON.parse(line));
+  return { log, lines, text: () => text };
+}
+
+/** Google's OAuth server as the stand-in plays it; tries follow each other at once. */
+export function clientOf(google: Pick<GoogleStandIn, 'client' | 'authUrl' | 'tokenUrl'>, options: { timeoutMs?: number; clock?: Clock } = {}) {
+  const { id: clientId, secret: clientSecret } = google.client;
+  const description = describeGoogle({ clientId, clientSecret, authUrl: google.authUrl, tokenUrl: google.tokenUrl });
+  return createOAuthClient(description, { pause: async () => undefined, ...options });
+}
+
+export const EMAIL = 'ann@example.com';
+
+/** An account at the stand-in, connected; `goodForMs`: so long our row says that its token is good. */
+export async function connectAccount(
+  { db, vault, google }: { db: Pick<Db, 'connections'>; vault: Vault; google: GoogleStandIn },
+  { goodForMs = -1, email = EMAIL }: { goodForMs?: number; email?: string } = {},
+): Promise<Connection & { accessToken: string; refreshToken: string }> {
+  const { accessToken, refreshToken = '' } = google.issueTokens(email);
+  const owner = { userId: randomUUID(), provider: 'google' as const, accountId: google.mailbox(email).sub };
+  const connection = await db.connections.save({
+    ...owner,
+    email,
+    scopes: [],
+    accessToken: vault.seal(accessToken, tokenContext(owner, 'access')),
+    refreshToken: vault.seal(refreshToken, tokenContext(owner, 'refresh')),
+    accessExpiresAt: new Date(Date.now() + goodForMs).toISOString(),
+  });
+  return { ...connection, accessToken, refreshToken };
+}
+
+/** The accounts of one process: all that it shares with others are database and store. */
+export function processOf(
+  shared: { db: Pick<Db, 'connections'>; store: Store; vault: Vault; google: GoogleStandIn; log: Logger },
+  options: Partial<AccountsDeps> & { webhookUrl?: string; timeoutMs?: number } = {},
+) {
+  const { webhookUrl, timeoutMs, ...deps } = options;
+  return createAccounts({
+    connections: shared.db.connections,
+    vault: shared.vault,
+    store: shared.store,
+    providers: { google: clientOf(shared.google, timeoutMs === undefined ? {} : { timeoutMs }) },
+    alerts: createAlerts({ log: shared.log, webhookUrl }),
+    clock: systemClock,
+    log: shared.log,
+    timing: { pollMs: 5 },
+    ...deps,
+  });
+}
+
+export const google = (): Promise<GoogleStandIn> => startGoogle({ accounts: { [EMAIL]: [] } });
