@@ -43,7 +43,8 @@ async function openBed(quota: { units: number; perMs: number }): Promise<Bed> {
     GMAIL_BENCH_QUOTA: JSON.stringify({ ...quotaOf('2026'), ...quota }),
   };
   const world = await startWorld({ queue: 'redis', env });
-  const worker = world.start('bench/gmail-worker.ts', { WORKER_ID: 'measured' });
+  // Told of new rows by the database, as an app's insert is.
+  const worker = world.start('bench/gmail-worker.ts', { WORKER_ID: 'measured', DATABASE_URL: world.postgres.url });
   await worker.entry(({ message }) => message === 'worker started, waiting for jobs');
   const stop = async (): Promise<void> => {
     await world.stop();
@@ -140,16 +141,21 @@ async function againstQuota(bench: string, perMs: number, runs: number): Promise
   const bed = await openBed(quota);
   try {
     await fetchOnce(bed, await connect(bed, 40));
-    const measured: number[] = [];
-    let floor = 0;
+    const first: number[] = [];
+    const second: number[] = [];
     for (let run = 0; run < runs; run += 1) {
-      const { milliseconds, result } = await fetchOnce(bed, await connect(bed, MESSAGES));
-      measured.push(milliseconds);
-      floor = floorMs(1 + 5 + 20 * MESSAGES, quota);
+      const userId = await connect(bed, MESSAGES);
+      const { milliseconds, result } = await fetchOnce(bed, userId);
+      first.push(milliseconds);
       if (result.fetched !== MESSAGES) throw new Error(`Only ${result.fetched} were fetched`);
+      second.push((await fetchOnce(bed, userId)).milliseconds);
     }
-    const ours = median(measured);
-    return [{ bench, value: ours, unit: 'ms', baseline: 'the floor of the quota', baselineValue: floor, ratio: floor / ours, n: runs }];
+    const floor = floorMs(1 + 5 + 20 * MESSAGES, quota);
+    const [ours, again] = [median(first), median(second)];
+    return [
+      { bench, value: ours, unit: 'ms', baseline: 'the floor of the quota', baselineValue: floor, ratio: floor / ours, n: runs },
+      { bench: `${bench}.again`, value: again, unit: 'ms', baseline: 'the first fetch', baselineValue: ours, ratio: ours / again, n: runs },
+    ];
   } finally {
     await bed.stop();
   }

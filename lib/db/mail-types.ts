@@ -189,6 +189,20 @@ export interface MailboxChanges {
   historyId?: string | null;
 }
 
+/** What the runs of one fetch have done, put off and tried again as it may be. */
+export interface FetchTally {
+  /** New in the mailbox, of the pages of history that are stored; listings are not counted here. */
+  found: number;
+  fetched: number;
+  gone: number;
+  failed: number;
+  deleted: number;
+  relabelled: number;
+  units: number;
+  calls: number;
+  milliseconds: number;
+}
+
 /** Written by fetches, as the service role. */
 export interface MailboxesTable {
   /** Of these ids those that need not be read again; one query. */
@@ -197,6 +211,8 @@ export interface MailboxesTable {
   store(run: MailboxRun, messages: readonly MailMessage[]): Promise<number>;
   /** `messages`: cached of this account now. Throws as `store` does. */
   record(run: MailboxRun, changes: MailboxChanges): Promise<{ deleted: number; relabelled: number; messages: number }>;
+  /** Adds what this run has done; the sums of all. Throws as `store` does. */
+  addTally(run: MailboxRun, tally: FetchTally): Promise<FetchTally>;
 }
 
 export type AnalyticsJobStatus = 'pending' | 'processing' | 'completed' | 'failed' | 'cancelled';

@@ -12,6 +12,17 @@ const IDS_PER_CALL = 50_000;
 
 const count = z.int();
 const recorded = z.object({ deleted: count, relabelled: count, messages: count });
+const tallied = z.object({
+  found: count,
+  fetched: count,
+  gone: count,
+  failed: count,
+  deleted: count,
+  relabelled: count,
+  units: count,
+  calls: count,
+  milliseconds: count,
+});
 
 /** What fetches write to `message_cache`, as the service role. */
 export function createMailboxesTable(client: Client): MailboxesTable {
@@ -37,6 +48,14 @@ export function createMailboxesTable(client: Client): MailboxesTable {
       let added = 0;
       for (const page of pagesOf(messages)) added += await fenced('store_messages', run, { p_messages: page }, count);
       return added;
+    },
+
+    async addTally(run, tally) {
+      if (!isUuid(run.jobId)) throw lost(run);
+      const args = { p_job_id: run.jobId, p_run_id: run.runId, p_tally: jsonText(tally) };
+      const sums = await callJson(client, 'add_fetch_tally', args, tallied.nullable());
+      if (sums === null) throw lost(run);
+      return sums;
     },
 
     record: (run, changes) => fenced('record_mailbox', run, { p_changes: changesText(changes) }, recorded),

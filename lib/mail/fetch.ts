@@ -4,9 +4,9 @@
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Clock } from '../clock.ts';
-import type { Connection, MailMessage } from '../db/mail-types.ts';
+import type { Connection, FetchTally, MailMessage } from '../db/mail-types.ts';
 import type { Db } from '../db/types.ts';
-import { JobAbortedError, PermanentError } from '../errors.ts';
+import { JobAbortedError, messageOf, PermanentError } from '../errors.ts';
 import type { FetchParams, FetchResult } from '../jobs/gmail-fetch.ts';
 import type { Logger } from '../log.ts';
 import type { Progress } from '../queue/processor.ts';
@@ -43,13 +43,15 @@ export interface FetchContext {
 export interface Fetching extends ReadDeps {
   mailbox: Mailbox;
   mailboxes: Db['mailboxes'];
+  tally: FetchTally;
   connection: Connection;
   params: FetchParams;
   maxResults: number;
   progress(progress: Progress): void;
 }
 
-export type Fetched = Omit<FetchResult, 'connectionId' | 'messages' | 'cacheHitRate' | 'apiUnits' | 'apiCalls' | 'milliseconds'>;
+/** What the runs before this one know nothing of. */
+export type Fetched = Pick<FetchResult, 'mode' | 'found' | 'stored' | 'more' | 'historyId'>;
 
 /** Throws `PermanentError` (`not_connected`, `connection_needed`, `reauth_required`, `invalid_request`), `RateLimitedError`, `UnavailableError`. */
 export async function fetchMessages({ userId, ...params }: FetchParams & { userId: string }, context: FetchContext): Promise<FetchResult> {
@@ -67,13 +69,18 @@ async function fetchHeld(connection: Connection, params: FetchParams, context: F
   const { batchSize, maxResults, loadReader, mailboxes } = deps.mail;
   const started = deps.clock.monotonic();
   const mailbox = mailboxes.open(connection.id, signal);
-  const fetched = await fetchBy({
+  const run = { jobId: job.id, runId, connectionId: connection.id };
+  const tally: FetchTally = { found: 0, fetched: 0, gone: 0, failed: 0, deleted: 0, relabelled: 0, units: 0, calls: 0, milliseconds: 0 };
+  const sum = (): Promise<FetchTally> =>
+    deps.db.mailboxes.addTally(run, { ...tally, ...mailbox.spent, milliseconds: Math.round(deps.clock.monotonic() - started) });
+  const fetching: Fetching = {
     mailbox,
     mailboxes: deps.db.mailboxes,
     connection,
     params,
     maxResults: params.maxResults ?? maxResults,
-    run: { jobId: job.id, runId, connectionId: connection.id },
+    run,
+    tally,
     readMessage: await loadReader(),
     batchSize,
     signal,
@@ -82,19 +89,37 @@ async function fetchHeld(connection: Connection, params: FetchParams, context: F
     pause: async (milliseconds, until) => {
       await wait(milliseconds, undefined, { signal: until }).catch(() => until.throwIfAborted());
     },
-  });
-  const { found, cached } = fetched;
-  const result: FetchResult = {
-    connectionId: connection.id,
-    ...fetched,
-    messages: cached + fetched.fetched,
-    cacheHitRate: found > 0 ? cached / found : null,
-    apiUnits: mailbox.spent.units,
-    apiCalls: mailbox.spent.calls,
-    milliseconds: Math.round(deps.clock.monotonic() - started),
   };
+  const fetched = await fetchBy(fetching).catch(async (error: unknown) => {
+    // For the run that comes after this one. Who has lost the job is refused.
+    await sum().catch((problem: unknown) => log.debug({ error: messageOf(problem) }, 'tally of a fetch not kept'));
+    throw error;
+  });
+  const result = resultOf(connection.id, fetched, await sum());
   log.info({ ...result, historyId: undefined }, 'messages fetched');
   return result;
+}
+
+function resultOf(connectionId: string, fetched: Fetched, sums: FetchTally): FetchResult {
+  const { gone, failed, deleted, relabelled, units, calls, milliseconds } = sums;
+  const found = fetched.mode === 'incremental' ? sums.found : fetched.found;
+  const cached = Math.max(0, found - sums.fetched - gone - failed);
+  return {
+    connectionId,
+    ...fetched,
+    found,
+    cached,
+    fetched: sums.fetched,
+    gone,
+    failed,
+    messages: cached + sums.fetched,
+    deleted,
+    relabelled,
+    cacheHitRate: found > 0 ? cached / found : null,
+    apiUnits: units,
+    apiCalls: calls,
+    milliseconds,
+  };
 }
 
 /** Queries and labels say what to list; without them the mailbox itself is followed. */

@@ -9,7 +9,7 @@ const PAGE = 500;
  * followed from here on, and what is not in it any more is removed.
  */
 export async function listAndRead(fetching: Fetching, whole: boolean): Promise<Fetched> {
-  const { mailbox, mailboxes, connection, progress, run, log } = fetching;
+  const { mailbox, mailboxes, connection, progress, run, tally, log } = fetching;
   progress({ progress: 0, total: 0, current_step: 'Listing messages' });
   // Before the listing: what happens meanwhile is then found by the next fetch.
   const historyId = whole ? (await mailbox.profile()).historyId : null;
@@ -20,25 +20,16 @@ export async function listAndRead(fetching: Fetching, whole: boolean): Promise<F
   log.info({ found: ids.length, cached, cacheHitRate: ids.length > 0 ? cached / ids.length : null }, 'messages found');
   const total = ids.length;
   progress({ progress: cached, total, current_step: `${cached} of ${total} messages are in the cache` });
-  const counts = await readMessages(
+  await readMessages(
     missing,
-    ({ number, of, counts: { fetched, gone, failed } }) =>
-      progress({ progress: cached + fetched + gone + failed, total, current_step: `Fetching batch ${number}/${of}...` }),
+    ({ number, of }) =>
+      progress({ progress: cached + tally.fetched + tally.gone + tally.failed, total, current_step: `Fetching batch ${number}/${of}...` }),
     fetching,
   );
   progress({ progress: total, total, current_step: 'Saving' });
-  const recorded = await mailboxes.record(run, whole ? { listed: ids, complete: !more, historyId } : {});
-  return {
-    mode: 'full',
-    found: total,
-    cached,
-    ...counts,
-    deleted: recorded.deleted,
-    relabelled: recorded.relabelled,
-    stored: recorded.messages,
-    more,
-    historyId,
-  };
+  const { deleted, messages } = await mailboxes.record(run, whole ? { listed: ids, complete: !more, historyId } : {});
+  tally.deleted += deleted;
+  return { mode: 'full', found: total, stored: messages, more, historyId };
 }
 
 async function listIds({ mailbox, params: { query, labelIds }, maxResults, progress, signal }: Fetching): Promise<{ ids: string[]; more: boolean }> {

@@ -1,4 +1,4 @@
-import type { MailboxRun, MailMessage } from '../db/mail-types.ts';
+import type { FetchTally, MailboxRun, MailMessage } from '../db/mail-types.ts';
 import type { Db } from '../db/types.ts';
 import { UnavailableError } from '../errors.ts';
 import type { Logger } from '../log.ts';
@@ -11,21 +11,16 @@ export interface ReadDeps {
   readMessage: (message: GmailMessage) => MailMessage;
   /** Messages asked for in one call. */
   batchSize: number;
+  /** Counts what becomes of the messages. */
+  tally: Pick<FetchTally, 'fetched' | 'gone' | 'failed'>;
   signal: AbortSignal;
   log: Logger;
   /** Resolves after so many milliseconds, or rejects with the signal's reason. */
   pause(milliseconds: number, signal: AbortSignal): Promise<void>;
 }
 
-/** What became of messages that were not in the cache. */
-export interface ReadCounts {
-  fetched: number;
-  gone: number;
-  failed: number;
-}
-
 /** Told after each batch that is stored. */
-export type OnBatch = (batch: { number: number; of: number; counts: ReadCounts }) => void;
+export type OnBatch = (batch: { number: number; of: number }) => void;
 
 /** So often a part of a batch that Gmail puts off is asked for; then the job's own attempts go on. */
 const ROUNDS = 6;
@@ -38,22 +33,16 @@ type Later = Extract<MessageRead, { state: 'later' }>;
  * Reads messages in batches and stores each batch, while the next is on its way. Parts that Gmail puts off are asked for again, they alone.
  * What is stored stays, whatever happens to the rest. Throws `UnavailableError` when Gmail goes on putting some off.
  */
-export async function readMessages(ids: readonly string[], onBatch: OnBatch, deps: ReadDeps): Promise<ReadCounts> {
-  const counts: ReadCounts = { fetched: 0, gone: 0, failed: 0 };
-  let putOff = await readRound(ids, counts, onBatch, deps);
+export async function readMessages(ids: readonly string[], onBatch: OnBatch, deps: ReadDeps): Promise<void> {
+  let putOff = await readRound(ids, onBatch, deps);
   for (let round = 1; putOff.length > 0; round += 1) {
     if (round === ROUNDS)
       throw new UnavailableError(`Gmail put ${putOff.length} of ${ids.length} messages off, ${ROUNDS} times`, { code: 'gmail_busy' });
     deps.log.info({ messages: putOff.length, round }, 'messages put off by Gmail');
     await deps.pause(pauseBefore(round, putOff), deps.signal);
-    putOff = await readRound(
-      putOff.map(({ id }) => id),
-      counts,
-      onBatch,
-      deps,
-    );
+    const again = putOff.map(({ id }) => id);
+    putOff = await readRound(again, onBatch, deps);
   }
-  return counts;
 }
 
 /** Doubling, with chance in it, so that accounts that were put off together do not come back together; longer where Gmail says so. */
@@ -64,7 +53,7 @@ function pauseBefore(round: number, putOff: readonly Later[]): number {
 }
 
 /** Each id once; answers what was put off. */
-async function readRound(ids: readonly string[], counts: ReadCounts, onBatch: OnBatch, deps: ReadDeps): Promise<Later[]> {
+async function readRound(ids: readonly string[], onBatch: OnBatch, deps: ReadDeps): Promise<Later[]> {
   const { mailbox, batchSize, signal } = deps;
   const of = Math.ceil(ids.length / batchSize);
   const putOff: Later[] = [];
@@ -76,7 +65,7 @@ async function readRound(ids: readonly string[], counts: ReadCounts, onBatch: On
       const read = await mailbox.read(ids.slice(to - batchSize, to), { left: Math.max(0, ids.length - to) });
       // One batch is stored while the next is on its way: no more than two are in memory.
       await storing;
-      storing = storeBatch(read, counts, putOff, deps).then(() => onBatch({ number, of, counts }));
+      storing = storeBatch(read, putOff, deps).then(() => onBatch({ number, of }));
       // Looked at above, or below.
       storing.catch(() => undefined);
     }
@@ -86,15 +75,15 @@ async function readRound(ids: readonly string[], counts: ReadCounts, onBatch: On
   return putOff;
 }
 
-async function storeBatch(read: readonly MessageRead[], counts: ReadCounts, putOff: Later[], deps: ReadDeps): Promise<void> {
+async function storeBatch(read: readonly MessageRead[], putOff: Later[], deps: ReadDeps): Promise<void> {
   const messages = read.flatMap((one) => (one.state === 'read' ? [deps.readMessage(one.message)] : []));
   if (messages.length > 0) await deps.mailboxes.store(deps.run, messages);
-  counts.fetched += messages.length;
+  deps.tally.fetched += messages.length;
   for (const one of read) {
     if (one.state === 'later') putOff.push(one);
-    if (one.state === 'gone') counts.gone += 1;
+    if (one.state === 'gone') deps.tally.gone += 1;
     if (one.state === 'refused') {
-      counts.failed += 1;
+      deps.tally.failed += 1;
       deps.log.warn({ messageId: one.id, status: one.status, reason: one.reason }, 'message refused by Gmail');
     }
   }

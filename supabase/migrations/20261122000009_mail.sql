@@ -141,6 +141,8 @@ $$;
 -- What an adopted table of fetches demands that ours, made by functions, leave out.
 alter table public.analytics_jobs alter column type set default 'fetch_messages', alter column params set default '{}';
 select public.hivepulse_ask_no_more('analytics_jobs', array['user_id']);
+-- What the runs of a fetch that was put off have done so far; see add_fetch_tally.
+alter table public.analytics_jobs add column if not exists tally jsonb not null default '{}';
 -- A key of their own that an older worker filled in by hand.
 do $$
 declare
@@ -364,6 +366,21 @@ begin
 end
 $$;
 
+-- Adds to what the runs of a fetch have counted: { name: number }. Answers the sums; null where the run has lost its job: nothing was added then.
+create or replace function public.add_fetch_tally(p_job_id uuid, p_run_id text, p_tally text) returns jsonb
+language sql security invoker set search_path = '' as $$
+  update public.analytics_jobs j
+  set tally = (
+    select coalesce(jsonb_object_agg(part.key, part.sum), '{}') from (
+      select each.key, sum(each.value::numeric) as sum
+      from (select * from jsonb_each_text(public.hivepulse_params(j.tally)) union all select * from jsonb_each_text(p_tally::jsonb)) each
+      group by each.key
+    ) part
+  )
+  where id = p_job_id and run_id = p_run_id
+  returning tally
+$$;
+
 -- What a mailbox has told besides new messages: { deleted: [id], labels: [{ id, added, removed }], each message once, listed: [id] or absent, complete, historyId }.
 -- `listed`: all that a full listing found, newest first; cached messages of its time span that are not in it are gone. `complete`: it reached the oldest message.
 -- The history id only moves forward. Answers { deleted, relabelled, messages }; null where the run has lost its job or the account is gone: nothing changed then.
@@ -535,6 +552,7 @@ revoke execute on function
   public.hivepulse_holds_mailbox(uuid, text, uuid),
   public.store_messages(uuid, text, uuid, text),
   public.record_mailbox(uuid, text, uuid, text),
+  public.add_fetch_tally(uuid, text, text),
   public.ask_for_mailbox(uuid, text, text),
   public.find_messages(text, integer, timestamptz, text),
   public.replay_failed_jobs(uuid, text, text, integer, numeric, integer, timestamptz, timestamptz, uuid)
@@ -553,6 +571,7 @@ grant execute on function
   public.hivepulse_holds_mailbox(uuid, text, uuid),
   public.store_messages(uuid, text, uuid, text),
   public.record_mailbox(uuid, text, uuid, text),
+  public.add_fetch_tally(uuid, text, text),
   public.ask_for_mailbox(uuid, text, text),
   public.find_messages(text, integer, timestamptz, text),
   public.replay_failed_jobs(uuid, text, text, integer, numeric, integer, timestamptz, timestamptz, uuid)

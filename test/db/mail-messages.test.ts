@@ -123,6 +123,17 @@ describe.each(worlds)('cached messages on %s', (_, start) => {
     });
   });
 
+  it('adds up what the runs of a fetch have done; one that has lost the job adds nothing', async () => {
+    const { run } = await fetching(world.db);
+    const tally = { found: 3, fetched: 2, gone: 1, failed: 0, deleted: 0, relabelled: 4, units: 12_345, calls: 2, milliseconds: 90 };
+    expect(await mailboxes().addTally(run, tally)).toEqual(tally);
+    const twice = Object.fromEntries(Object.entries(tally).map(([name, value]) => [name, 2 * value]));
+    expect(await mailboxes().addTally(run, tally)).toEqual(twice);
+    for (const jobId of [randomUUID(), 'no uuid'])
+      await expect(mailboxes().addTally({ ...run, jobId }, tally)).rejects.toMatchObject({ kind: 'superseded' });
+    await expect(mailboxes().addTally({ ...run, runId: 'another' }, tally)).rejects.toMatchObject({ kind: 'superseded' });
+  });
+
   describe('what a mailbox tells', () => {
     it('moves its history id forward only, beyond 64 bits too, and with it the time to which it was followed', async () => {
       const { id, run } = await cacheOf();

@@ -128,6 +128,20 @@ export function mailSuite(queue: 'redis' | 'postgres'): void {
       expect(await world.row(waiting)).toMatchObject({ status: 'cancelled' });
     });
 
+    it('a fetch that had to wait in between counts all that it has read, and no attempt', async () => {
+      const { google } = world;
+      const { userId } = await world.connect(120);
+      google.faults.latencyMs = 30;
+      const job = await world.ask(userId);
+      await eventually(async () => (await world.messages(userId)).length >= 20);
+      google.faults.failNext(429, { times: 1, retryAfterSeconds: 1 });
+      const row = await world.settled(job);
+      expect(row).toMatchObject({ status: 'completed', attempts: 1, result: { found: 120, cached: 0, fetched: 120, cacheHitRate: 0 } });
+      // Listed twice, each time with its history id; the refused batch of 20 was paid for.
+      expect(row.result.apiUnits).toBe(120 * 5 + 2 * 6 + 20 * 5);
+      expect(world.reads()).toBe(120);
+    });
+
     it('a cancelled fetch keeps what it has stored, and the next one reads the rest', async () => {
       const { userId } = await world.connect(200);
       world.google.faults.latencyMs = 50;
