@@ -1,5 +1,6 @@
 import { analysisBenches } from './analysis.ts';
 import { loopBenches } from './analysis-loop.ts';
+import { namingBenches } from './analysis-naming.ts';
 import { qualityBenches } from './analysis-quality.ts';
 import { embeddedBenches } from './embedded.ts';
 import { fairnessBenches } from './fairness.ts';
@@ -19,6 +20,7 @@ const benches: Bench[] = [
   ...sentimentBenches,
   ...analysisBenches,
   ...loopBenches,
+  ...namingBenches,
   ...qualityBenches,
   ...gmailBenches,
 ];

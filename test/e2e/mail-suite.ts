@@ -69,6 +69,13 @@ export function mailSuite(queue: 'redis' | 'postgres'): void {
       const starred = await world.api.call('GET', '/api/messages?label=STARRED', undefined, { 'x-user-id': userId });
       expect(starred.body.data.messages.map(({ id }: { id: string }) => id)).toEqual([second]);
       expect(starred.body.data.messages[0].labels).not.toContain('INBOX');
+
+      // Fetched by a query between its arrival and its being read.
+      const late = mailbox.deliver({ eml: mailOf('Late') });
+      await world.fetchMail(userId, { query: 'subject:Late' });
+      mailbox.relabel(late, { remove: ['UNREAD'] });
+      const again = await world.fetchMail(userId);
+      expect(again.result).toMatchObject({ mode: 'incremental', found: 1, cached: 1, fetched: 0, relabelled: 1 });
     });
 
     it('stores each message once though a tenth of the parts of batches fails, the token expires on the way and connections break', async () => {

@@ -5,7 +5,8 @@ type LabelMove = 'added' | 'removed';
 
 /**
  * Folds a page of history records, oldest first, into what is true after it: of a message that came and went only that it is gone, of each label
- * the last word. A message that came needs no label changes: it is read as it is now. `since` is where the page began.
+ * the last word, also of messages that came: one that was fetched by a query meanwhile is in the cache already, as it was then. `since` is where
+ * the page began.
  */
 export function foldHistory(answer: gmail_v1.Schema$ListHistoryResponse, since: string): HistoryPage {
   const added = new Set<string>();
@@ -17,7 +18,7 @@ export function foldHistory(answer: gmail_v1.Schema$ListHistoryResponse, since: 
     for (const change of record.labelsRemoved ?? []) moveLabels(moves, change, 'removed');
     for (const id of idsOf(record.messagesDeleted)) move(id, added, deleted);
   }
-  const known = [...moves].filter(([id]) => !added.has(id) && !deleted.has(id));
+  const known = [...moves].filter(([id]) => !deleted.has(id));
   const { nextPageToken } = answer;
   return {
     added: [...added],

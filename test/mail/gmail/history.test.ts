@@ -11,7 +11,11 @@ describe('a page of history', () => {
     ['new messages, once each', [came('11', 'a', 'b'), came('12', 'a')], { added: ['a', 'b'] }],
     ['a message that came and went as gone', [came('11', 'a', 'b'), went('12', 'a')], { added: ['b'], deleted: ['a'] }],
     ['no labels of a message that is gone', [labelled('11', 'a', 'STARRED'), went('12', 'a')], { deleted: ['a'] }],
-    ['no labels of a message that came', [came('11', 'a'), labelled('12', 'a', 'STARRED')], { added: ['a'] }],
+    [
+      'labels of a message that came, too: a query may have fetched it before they changed',
+      [came('11', 'a'), labelled('12', 'a', 'STARRED')],
+      { added: ['a'], labels: [{ id: 'a', added: ['STARRED'], removed: [] }] },
+    ],
     [
       'the last word on each label',
       [labelled('11', 'a', 'STARRED', 'IMPORTANT'), unlabelled('12', 'a', 'UNREAD', 'STARRED'), labelled('13', 'a', 'UNREAD')],
