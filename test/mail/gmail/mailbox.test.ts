@@ -5,6 +5,7 @@ import type { GoogleOptions } from '../../../demo/stand-ins/google/server.ts';
 import { PermanentError, RateLimitedError, UnavailableError } from '../../../lib/errors.ts';
 import type { Mailbox } from '../../../lib/mail/contract.ts';
 import { withGoogle } from '../../support/google.ts';
+import { freePort } from '../../support/port.ts';
 import { ANNA, accountsOf, answering, type Changes, mail, mails, openMailbox } from './support.ts';
 
 async function open(count: number, { google: options, ...changes }: Changes & { google?: GoogleOptions } = {}) {
@@ -240,8 +241,7 @@ describe('a call that fails', () => {
   });
 
   it('does not find its server', async () => {
-    const server = await answering((_, response) => response.end());
-    const mailbox = openMailbox(server.url.replace(/\d+$/, '1'), { accessToken: async () => 'secret-token' });
+    const mailbox = openMailbox(`http://127.0.0.1:${await freePort()}`, { accessToken: async () => 'secret-token' });
     const error: unknown = await mailbox.list({ limit: 1, query: 'subject:secret' }).catch((reason: unknown) => reason);
     expect(error).toMatchObject({ code: 'unavailable', details: { reason: 'ECONNREFUSED' } });
     expect(JSON.stringify([error, String(error), (error as Error).cause])).not.toMatch(/secret/);
