@@ -3,8 +3,9 @@ import { z } from 'zod';
 import { analysisText, answerRow, parseConversation, parseTheme } from './conversation-rows.ts';
 import type { ConversationsTable } from './conversation-types.ts';
 import { requireUuid } from './job-rows.ts';
+import { newestFirst } from './newest-first.ts';
 import { answer, type Client, callJson, firstRow, parseRow } from './rest.ts';
-import { afterCursor, isUuid, jsonText, storableText, toPage } from './rows.ts';
+import { isUuid, jsonText, storableText } from './rows.ts';
 
 const count = z.int();
 const NO_COUNTS = { total: 0, counted: 0, duplicates: 0, notAnalysed: 0, outliers: 0, themes: 0 };
@@ -36,18 +37,7 @@ export function createConversationsTable(client: Client): ConversationsTable {
       return found === undefined ? undefined : parseConversation(found);
     },
 
-    async list({ limit, cursor, userId }) {
-      const newest = { ascending: false };
-      let query = client
-        .from('conversations')
-        .select()
-        .order('created_at', newest)
-        .order('id', newest)
-        .limit(limit + 1);
-      if (userId) query = query.eq('user_id', userId);
-      if (cursor) query = query.or(afterCursor('created_at', cursor));
-      return toPage(await answer(query), limit, 'created_at', parseConversation);
-    },
+    list: async ({ limit, cursor, userId }) => newestFirst(client, 'conversations', { limit, cursor, where: { user_id: userId } }, parseConversation),
 
     async counts(id) {
       return isUuid(id) ? callJson(client, 'conversation_counts', { p_conversation_id: id }, counts) : { ...NO_COUNTS };

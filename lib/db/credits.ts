@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { requireUuid } from './job-rows.ts';
+import { newestFirst } from './newest-first.ts';
 import { answer, type Client, callJson, firstRow, parseRow } from './rest.ts';
-import { afterCursor, integer, isUuid, storableText, timestamp, toPage } from './rows.ts';
+import { integer, isUuid, storableText, timestamp } from './rows.ts';
 import type { CreditsTable, LedgerEntry } from './types.ts';
 
 const entry = z.object({
@@ -45,18 +46,8 @@ export function createCreditsTable(client: Client): CreditsTable {
       return found === undefined ? 0 : parseRow(account, found, 'user_credits').balance;
     },
 
-    async ledger({ userId, limit, cursor }) {
-      const newest = { ascending: false };
-      let query = client
-        .from('credit_ledger')
-        .select()
-        .eq('user_id', requireUuid('userId', userId))
-        .order('created_at', newest)
-        .order('id', newest)
-        .limit(limit + 1);
-      if (cursor) query = query.or(afterCursor('created_at', cursor, 'number'));
-      return toPage(await answer(query), limit, 'created_at', parseEntry);
-    },
+    ledger: async ({ userId, limit, cursor }) =>
+      newestFirst(client, 'credit_ledger', { limit, cursor, where: { user_id: requireUuid('userId', userId) }, ids: 'number' }, parseEntry),
 
     async grant({ userId, amount, idempotencyKey, note }) {
       const args = {

@@ -1,4 +1,4 @@
-import type { Page } from './types.ts';
+import type { JobFields, Page } from './types.ts';
 
 export type Provider = 'google' | 'microsoft';
 
@@ -215,31 +215,13 @@ export interface MailboxesTable {
   addTally(run: MailboxRun, tally: FetchTally): Promise<FetchTally>;
 }
 
-export type AnalyticsJobStatus = 'pending' | 'processing' | 'completed' | 'failed' | 'cancelled';
-
 /** A row of `analytics_jobs`. */
-export interface AnalyticsJob {
-  id: string;
-  userId: string | null;
-  type: string;
-  status: AnalyticsJobStatus;
+export interface AnalyticsJob extends JobFields {
   params: Record<string, unknown>;
-  result: unknown;
-  error: string | null;
-  attempts: number;
-  /** 1 at first, one more with each retry or replay. */
-  run: number;
-  progress: number;
-  total: number;
-  currentStep: string | null;
-  startedAt: string | null;
-  finishedAt: string | null;
-  createdAt: string;
-  updatedAt: string;
 }
 
 export interface AnalyticsJobsTable {
   get(id: string): Promise<AnalyticsJob | undefined>;
   /** Newest first. */
-  list(options: { limit: number; cursor?: string; userId?: string; status?: AnalyticsJobStatus }): Promise<Page<AnalyticsJob>>;
+  list(options: { limit: number; cursor?: string; userId?: string; status?: AnalyticsJob['status'] }): Promise<Page<AnalyticsJob>>;
 }

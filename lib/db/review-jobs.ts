@@ -1,54 +1,27 @@
 import { z } from 'zod';
+import { JOB_STATUSES, jobColumns, toJobFields } from './job-fields.ts';
 import { createRow, requireUuid } from './job-rows.ts';
+import { newestFirst } from './newest-first.ts';
 import { answer, type Client, callJson, firstRow, parseRow } from './rest.ts';
-import { afterCursor, integer, isUuid, storable, timestamp, toPage } from './rows.ts';
-import type { ReviewJob, ReviewJobStatus, ReviewJobsTable } from './types.ts';
-
-const STATUSES = ['pending', 'processing', 'completed', 'failed', 'cancelled'] as const satisfies readonly ReviewJobStatus[];
+import { integer, isUuid, storable } from './rows.ts';
+import type { ReviewJob, ReviewJobsTable } from './types.ts';
 
 const row = z.object({
-  id: z.string(),
-  user_id: z.string().nullable(),
-  type: z.string(),
-  // Adopted tables may hold words of their own; nothing of ours runs such a row again.
-  status: z.enum(STATUSES).catch('failed'),
+  ...jobColumns,
   payload: z.unknown(),
-  result: z.unknown(),
   error: z.string().nullable(),
-  attempts: integer,
   credits_cost: integer.nullable(),
   credits_state: z.enum(['none', 'held', 'settled', 'released']),
-  run: integer,
-  progress: integer,
-  total: integer,
-  current_step: z.string().nullable(),
-  started_at: timestamp.nullable(),
-  finished_at: timestamp.nullable(),
-  created_at: timestamp,
-  updated_at: timestamp,
 });
 
 function parseReviewJob(value: unknown): ReviewJob {
   const found = parseRow(row, value, 'jobs');
   return {
-    id: found.id,
-    userId: found.user_id,
-    type: found.type,
-    status: found.status,
+    ...toJobFields(found),
     payload: found.payload,
-    result: found.result ?? null,
     error: found.error,
-    attempts: found.attempts,
     creditsCost: found.credits_cost,
     creditsState: found.credits_state,
-    run: found.run,
-    progress: found.progress,
-    total: found.total,
-    currentStep: found.current_step,
-    startedAt: found.started_at,
-    finishedAt: found.finished_at,
-    createdAt: found.created_at,
-    updatedAt: found.updated_at,
   };
 }
 
@@ -56,7 +29,7 @@ const created = z.object({
   id: z.string(),
   deduplicated: z.boolean(),
   outboxId: integer.nullable(),
-  status: z.enum(STATUSES),
+  status: z.enum(JOB_STATUSES),
   cost: integer.nullable().transform((cost) => cost ?? 0),
   balance: integer,
 });
@@ -75,19 +48,7 @@ export function createReviewJobsTable(client: Client): ReviewJobsTable {
       return found === undefined ? undefined : parseReviewJob(found);
     },
 
-    async list({ limit, cursor, userId, type, status }) {
-      const newest = { ascending: false };
-      let query = client
-        .from('jobs')
-        .select()
-        .order('created_at', newest)
-        .order('id', newest)
-        .limit(limit + 1);
-      if (userId) query = query.eq('user_id', userId);
-      if (type) query = query.eq('type', type);
-      if (status) query = query.eq('status', status);
-      if (cursor) query = query.or(afterCursor('created_at', cursor));
-      return toPage(await answer(query), limit, 'created_at', parseReviewJob);
-    },
+    list: async ({ limit, cursor, userId, type, status }) =>
+      newestFirst(client, 'jobs', { limit, cursor, where: { user_id: userId, type, status } }, parseReviewJob),
   };
 }

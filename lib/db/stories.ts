@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { InvalidInputError } from '../errors.ts';
+import { newestFirst } from './newest-first.ts';
 import { answer, type Client, callJson, firstRow, parseRow } from './rest.ts';
-import { afterCursor, integer, isUuid, jsonText, numeric, storable, storableText, timestamp, toPage } from './rows.ts';
+import { integer, isUuid, jsonText, numeric, storable, storableText, timestamp } from './rows.ts';
 import type { AskOptions, Claim, LocalScores, NewStory, RefinedScores, ScoringStatus, StoriesTable, Story } from './types.ts';
 
 const claim: z.ZodType<Claim> = z.object({ claim: z.string(), verdict: z.string(), quote: z.string() });
@@ -141,19 +142,8 @@ export function createStoriesTable(client: Client): StoriesTable {
       return found === undefined ? undefined : parseStory(found);
     },
 
-    async list({ limit, cursor, scoringStatus, userId }) {
-      const newest = { ascending: false };
-      let query = client
-        .from('stories')
-        .select()
-        .order('created_at', newest)
-        .order('id', newest)
-        .limit(limit + 1);
-      if (scoringStatus) query = query.eq('scoring_status', scoringStatus);
-      if (userId) query = query.eq('user_id', userId);
-      if (cursor) query = query.or(afterCursor('created_at', cursor));
-      return toPage(await answer(query), limit, 'created_at', parseStory);
-    },
+    list: async ({ limit, cursor, scoringStatus, userId }) =>
+      newestFirst(client, 'stories', { limit, cursor, where: { scoring_status: scoringStatus, user_id: userId } }, parseStory),
 
     unfinished: ({ before, after, limit }) =>
       callJson(client, 'unfinished_stories', { p_before: before, p_after: after ?? null, p_limit: limit }, unfinished),

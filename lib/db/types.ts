@@ -376,20 +376,16 @@ export interface JobRowsTable {
   createFetch(request: { userId: string; params: Record<string, unknown>; options: RowOptions }): Promise<CreatedRow>;
 }
 
-export type ReviewJobStatus = 'pending' | 'processing' | 'completed' | 'failed' | 'cancelled';
-
-/** A row of `jobs`. */
-export interface ReviewJob {
+/** What rows of `jobs` and `analytics_jobs` have in common. */
+export interface JobFields {
   id: string;
   userId: string | null;
   type: string;
-  status: ReviewJobStatus;
-  payload: unknown;
+  status: 'pending' | 'processing' | 'completed' | 'failed' | 'cancelled';
   result: unknown;
   error: string | null;
   attempts: number;
-  creditsCost: number | null;
-  creditsState: 'none' | 'held' | 'settled' | 'released';
+  /** 1 at first, one more with each retry or replay. */
   run: number;
   progress: number;
   total: number;
@@ -398,6 +394,15 @@ export interface ReviewJob {
   finishedAt: string | null;
   createdAt: string;
   updatedAt: string;
+}
+
+export type ReviewJobStatus = JobFields['status'];
+
+/** A row of `jobs`. */
+export interface ReviewJob extends JobFields {
+  payload: unknown;
+  creditsCost: number | null;
+  creditsState: 'none' | 'held' | 'settled' | 'released';
 }
 
 export interface CreatedReviewJob extends CreatedRow {

@@ -2,7 +2,6 @@
  * A fetch of one account's messages into `message_cache`: what has changed where the mailbox is followed, else a listing, one look into the cache,
  * and what is missing in batches. Each batch is stored as it comes: a run after a crash or a cancel reads what is missing and nothing else.
  */
-import { setTimeout as wait } from 'node:timers/promises';
 import type { Clock } from '../clock.ts';
 import type { Connection, FetchTally, MailMessage } from '../db/mail-types.ts';
 import type { Db } from '../db/types.ts';
@@ -86,9 +85,6 @@ async function fetchHeld(connection: Connection, params: FetchParams, context: F
     signal,
     log,
     progress,
-    pause: async (milliseconds, until) => {
-      await wait(milliseconds, undefined, { signal: until }).catch(() => until.throwIfAborted());
-    },
   };
   const fetched = await fetchBy(fetching).catch(async (error: unknown) => {
     // For the run that comes after this one. Who has lost the job is refused.

@@ -41,5 +41,4 @@ export async function holdAccount<T>(connectionId: string, { job, signal }: Hold
   }
 }
 
-const isTakenOver = ({ reason }: AbortSignal): boolean =>
-  reason instanceof JobAbortedError && (reason.kind === 'lock_lost' || reason.kind === 'superseded');
+const isTakenOver = ({ reason }: AbortSignal): boolean => reason instanceof JobAbortedError && reason.kind === 'lock_lost';

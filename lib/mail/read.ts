@@ -3,6 +3,7 @@ import type { Db } from '../db/types.ts';
 import { UnavailableError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { GmailMessage, Mailbox, MessageRead } from './contract.ts';
+import { jittered, pauseFor } from './gmail/pace.ts';
 
 export interface ReadDeps {
   mailbox: Pick<Mailbox, 'read'>;
@@ -15,8 +16,6 @@ export interface ReadDeps {
   tally: Pick<FetchTally, 'fetched' | 'gone' | 'failed'>;
   signal: AbortSignal;
   log: Logger;
-  /** Resolves after so many milliseconds, or rejects with the signal's reason. */
-  pause(milliseconds: number, signal: AbortSignal): Promise<void>;
 }
 
 /** Told after each batch that is stored. */
@@ -39,7 +38,7 @@ export async function readMessages(ids: readonly string[], onBatch: OnBatch, dep
     if (round === ROUNDS)
       throw new UnavailableError(`Gmail put ${putOff.length} of ${ids.length} messages off, ${ROUNDS} times`, { code: 'gmail_busy' });
     deps.log.info({ messages: putOff.length, round }, 'messages put off by Gmail');
-    await deps.pause(pauseBefore(round, putOff), deps.signal);
+    await pauseFor(pauseBefore(round, putOff), deps.signal);
     const again = putOff.map(({ id }) => id);
     putOff = await readRound(again, onBatch, deps);
   }
@@ -48,7 +47,7 @@ export async function readMessages(ids: readonly string[], onBatch: OnBatch, dep
 /** Doubling, with chance in it, so that accounts that were put off together do not come back together; longer where Gmail says so. */
 function pauseBefore(round: number, putOff: readonly Later[]): number {
   const named = Math.max(0, ...putOff.map(({ retryAfterMs = 0 }) => retryAfterMs));
-  const backoff = FIRST_PAUSE_MS * 2 ** (round - 1) * (0.5 + Math.random() / 2);
+  const backoff = jittered(FIRST_PAUSE_MS * 2 ** (round - 1), Math.random);
   return Math.min(Math.max(named, backoff), LONGEST_PAUSE_MS);
 }
 

@@ -3,31 +3,18 @@
  * provider once (`refresh.ts`) and read the row again. "Connect again" is final, marked in the row and told once; all else may pass.
  */
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Alerts } from '../alerts/index.ts';
-import { type Clock, MINUTE } from '../clock.ts';
-import type { ConnectionSecrets } from '../db/mail-types.ts';
+import { MINUTE } from '../clock.ts';
 import { HivepulseError, PermanentError, UnavailableError } from '../errors.ts';
-import type { Logger } from '../log.ts';
-import type { Store } from '../queue/store/types.ts';
 import { type Account, reauthMessage } from './account.ts';
 import type { Accounts } from './contract.ts';
 import { toUnavailable } from './failure.ts';
-import type { Providers } from './providers.ts';
-import { createRefresh, type RefreshTiming } from './refresh.ts';
+import { createRefresh, type RefreshDeps } from './refresh.ts';
 import { createTokenCache } from './token-cache.ts';
-import { tokenContext, type Vault } from './vault.ts';
+import { tokenContext } from './vault.ts';
 
-export interface AccountsDeps {
-  connections: Pick<ConnectionSecrets, 'read' | 'saveRefreshed' | 'markReauthRequired'>;
-  vault: Vault;
-  store: Pick<Store, 'lead' | 'publish'>;
-  providers: Providers;
-  alerts: Alerts;
-  clock: Clock;
-  log: Logger;
+export interface AccountsDeps extends Omit<RefreshDeps, 'pause' | 'hasGoodToken'> {
   /** While another process refreshes; ms. */
-  pause?: (ms: number) => Promise<unknown>;
-  timing?: Partial<RefreshTiming>;
+  pause?: RefreshDeps['pause'];
 }
 
 /** A token must be good for so long yet. */
