@@ -44,20 +44,20 @@ export function isKnown(request: FastifyRequest, tag: string): boolean {
 }
 
 /** For a download named by a user's own words (RFC 6266): no path, no control characters; plain letters for old clients, all of them for the rest. */
-export function attachment(title: string, ending: string): string {
+export function attachment(title: string, ending: string, otherwise = 'conversation'): string {
   const name = title
     .toWellFormed()
     .normalize('NFC')
     .replaceAll(/[\p{C}\p{Z}"*/:;<>?\\|%]+/gu, ' ')
     .trim()
     .replace(/^[.\s]+/, '');
-  const short = [...name].slice(0, 80).join('').trim() || 'conversation';
+  const short = [...name].slice(0, 80).join('').trim() || otherwise;
   const plain =
     short
       .normalize('NFKD')
       .replaceAll(/[^\x20-\x7E]/g, '')
       .replaceAll(/["\\;]/g, '')
-      .trim() || 'conversation';
+      .trim() || otherwise;
   const encoded = encodeURIComponent(`${short}.${ending}`).replaceAll(
     /['()]/g,
     (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,

@@ -9,6 +9,7 @@ import type { Disconnect } from '../lib/oauth/disconnect.ts';
 import type { RoundTrip } from '../lib/oauth/round-trip.ts';
 import type { QueueBackend } from '../lib/queue/backend.ts';
 import type { QueueService } from '../lib/queue/types.ts';
+import type { FileStorage } from '../lib/storage/contract.ts';
 
 /** What is scored at once when a story is created. */
 export interface StoryInput {
@@ -29,6 +30,8 @@ export interface ApiOptions {
   bodyLimitBytes?: number;
   /** Longer files are answered with 413. Default 50 MiB. */
   uploadLimitBytes?: number;
+  /** Longer documents are answered with 413. Default 100 MiB. */
+  documentLimitBytes?: number;
   /** Bodies that take longer to arrive end with 408; files, which may be large, are given ten minutes. Default 30,000 ms. */
   bodyTimeoutMs?: number;
   /** Requests per caller and minute, counted by each API process. Default 600: polling twenty jobs every 2 s. */
@@ -39,6 +42,8 @@ export interface ApiOptions {
   /** Bound to a loopback address: start page and docs open without a key. */
   loopback: boolean;
   mode: 'embedded' | 'services';
+  /** `TIMEZONE`, of deals that have none of their own. Default: UTC. */
+  timeZone?: string;
   /** Take the caller's address from `X-Forwarded-For`; only behind a proxy that sets it. Default false. */
   trustProxy?: boolean;
   /** Push notices of new mail; without it they are answered with 404. */
@@ -65,6 +70,8 @@ export interface ApiDeps {
   queue: QueueService;
   /** BullMQ's own objects, for Bull Board alone; without it the board is not mounted. */
   boardQueues?: () => readonly BoardQueue[];
+  /** Files of documents. */
+  storage: FileStorage;
   scoreStory(story: StoryInput): Promise<LocalScores>;
   ai: {
     /** One cheap call; never throws for what the vendor answers. */

@@ -81,6 +81,12 @@ const permanentStatus: Readonly<Record<string, number>> = {
   not_there_yet: 501,
   provider_not_configured: 501,
   token_key_missing: 501,
+  storage_too_large: 413,
+  storage_unauthorized: 503,
+  storage_forbidden: 503,
+  storage_bucket_public: 503,
+  storage_error: 503,
+  email_too_large: 413,
 };
 
 /** Known by its name: the API takes types alone from `lib/queue`, so that it can stand without it. */

@@ -5,6 +5,7 @@ import { openConnections } from '../start/connections.ts';
 import { createHttpService } from '../start/http.ts';
 import { createCore, createRelayServices } from '../start/parts.ts';
 import { announce, openLog, runProcess, serve } from '../start/process.ts';
+import { createSchedulerServices } from '../start/schedules.ts';
 
 await runProcess(async () => {
   const config = loadConfig(process.env, { role: 'api' });
@@ -14,6 +15,6 @@ await runProcess(async () => {
   await checkGround(connections, log);
   const core = createCore(config, connections, log);
   const http = await createHttpService(core);
-  await serve([connections.service, ...createRelayServices(core), http], { config, log });
+  await serve([connections.service, ...createRelayServices(core), ...createSchedulerServices(core, { runs: false }), http], { config, log });
   log.info({ url: http.url }, 'api listening');
 });

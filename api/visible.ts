@@ -7,9 +7,10 @@ import { isQueueName, queueNames, rowTableOf } from '../lib/jobs/index.ts';
 import type { JobView, QueueService } from '../lib/queue/types.ts';
 import type { RowCaller } from './auth.ts';
 import { HttpError } from './errors.ts';
+import { createVisibleDeals, type VisibleDeals } from './visible-deals.ts';
 
 /** What one caller may see. Whatever is somebody else's answers like what does not exist. */
-export interface Visible {
+export interface Visible extends VisibleDeals {
   /** The tables as the caller sees them: a user's under row-level security, with the user's own JWT. */
   rows(caller: RowCaller): ReturnType<Db['forUser']>;
   /** Throws `NotFoundError`. */
@@ -90,7 +91,8 @@ export function createVisible({ db, queue: queues }: { db: Db; queue: QueueServi
     return found;
   }
 
-  return { rows, story, job, reviewJob, analyticsJob, message, conversation, connection, deadLetter };
+  const deals = createVisibleDeals(db, rows);
+  return { rows, story, job, reviewJob, analyticsJob, message, conversation, connection, deadLetter, ...deals };
 }
 
 /** A service that names no user may see all; everybody else their own. */

@@ -2,6 +2,10 @@ import { analysisBenches } from './analysis.ts';
 import { loopBenches } from './analysis-loop.ts';
 import { namingBenches } from './analysis-naming.ts';
 import { qualityBenches } from './analysis-quality.ts';
+import { documentBenches } from './documents.ts';
+import { documentQualityBenches } from './documents-quality.ts';
+import { documentReadingBenches } from './documents-reading.ts';
+import { emailQualityBenches } from './emails-quality.ts';
 import { embeddedBenches } from './embedded.ts';
 import { fairnessBenches } from './fairness.ts';
 import { gmailBenches } from './gmail.ts';
@@ -18,11 +22,15 @@ const benches: Bench[] = [
   ...importBenches,
   ...relayBenches,
   ...sentimentBenches,
+  ...emailQualityBenches,
   ...analysisBenches,
   ...loopBenches,
   ...namingBenches,
   ...qualityBenches,
   ...gmailBenches,
+  ...documentBenches,
+  ...documentReadingBenches,
+  ...documentQualityBenches,
 ];
 
 /** `npm run bench [-- NAME…] [--json]`: a name stands for all benchmarks that begin with it. */

@@ -10,8 +10,10 @@ export interface DemoApi {
   /** The answer's `data`, parsed. */
   get<T>(path: string, data: z.ZodType<T>): Promise<T>;
   post<T>(path: string, body: unknown, data: z.ZodType<T>): Promise<T>;
-  /** Sends a CSV file. */
-  upload<T>(path: string, csv: Uint8Array<ArrayBuffer>, data: z.ZodType<T>): Promise<T>;
+  /** Sends a file; CSV unless `type` says otherwise. */
+  upload<T>(path: string, file: Uint8Array<ArrayBuffer>, data: z.ZodType<T>, type?: string): Promise<T>;
+  /** Asks for the brief of a deal; resolves to the ids of the jobs. */
+  triggerBriefs(dealId: string): Promise<string[]>;
   /** The answer's bytes, of the media type asked for. */
   download(path: string, type: string): Promise<Uint8Array>;
   /** A call that is meant to be refused; throws when it is not. */
@@ -35,6 +37,8 @@ const END_WITHIN_MS = 10 * MINUTE;
 
 const failure = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
 const progressed = z.object({ progress: z.number(), total: z.number(), current_step: z.string() });
+/** As in the seed: without `data`. */
+const triggered = z.object({ jobs: z.array(z.object({ jobId: z.string() })) });
 const ended = z.object({ error: z.string().optional() });
 
 export function createDemoApi({ url, apiKey, streams = 16 }: DemoApiOptions): DemoApi {
@@ -94,7 +98,11 @@ function apiFor({ url, headers, inTurn }: Caller): DemoApi {
   return {
     get: (path, data) => call(path, {}, data),
     post: (path, body, data) => call(path, { method: 'POST', body: JSON.stringify(body) }, data),
-    upload: (path, csv, data) => call(path, { method: 'POST', body: csv, headers: { 'content-type': 'text/csv' } }, data),
+    upload: (path, file, data, type = 'text/csv') => call(path, { method: 'POST', body: file, headers: { 'content-type': type } }, data),
+    triggerBriefs: async (dealId) => {
+      const response = await send('/api/queue/trigger-daily-briefs', { method: 'POST', body: JSON.stringify({ dealId }) }, ANSWER_WITHIN_MS);
+      return triggered.parse(await response.json()).jobs.map(({ jobId }) => jobId);
+    },
     download: async (path, type) => (await send(path, { headers: { accept: type } }, ANSWER_WITHIN_MS)).bytes(),
     refused,
     actingFor: (userId) => apiFor({ url, headers: { ...headers, 'x-user-id': userId }, inTurn }),

@@ -22,7 +22,15 @@ function renderSection({ caption, head, rows, notes }: Section, width: number): 
   const table = new Table({ head, style: { head: [], border: [], compact: true } });
   table.push(...rows);
   const shown = rows.length > 0 ? `${wrap(caption, width)}\n${table.toString()}` : wrap(caption, width);
-  return [shown, ...notes.map((note) => wrap(note, width))].join('\n\n');
+  return [
+    shown,
+    ...notes.map((note) =>
+      note
+        .split('\n')
+        .map((line) => wrap(line, width))
+        .join('\n'),
+    ),
+  ].join('\n\n');
 }
 
 function renderEnding(outcomes: readonly KindOutcome[], { bootMs, totalMs }: DemoTimes): string {

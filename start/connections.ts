@@ -6,11 +6,14 @@ import { type Deadline, type Service, within } from '../lib/lifecycle.ts';
 import type { Logger } from '../lib/log.ts';
 import type { QueueBackend } from '../lib/queue/backend.ts';
 import { openBackend } from '../lib/queue/open.ts';
+import { createTemporary, type Temporary } from './temporary.ts';
 
 /** What every process of Hivepulse stands on. */
 export interface Connections {
   backend: QueueBackend;
   db: Db;
+  /** Goes with them. */
+  temporary: Temporary;
   /** Closes both; register it first, so that it stops last. */
   service: Service;
 }
@@ -33,6 +36,7 @@ export async function openEmbeddedPair(dataDir: string): Promise<EmbeddedConnect
     import('../lib/queue/backend/postgres.ts'),
   ]);
   const lock = dataDir === ':memory:' ? undefined : lockDataDir(dataDir);
+  const temporary = createTemporary();
   const folder = (name: string): string => (dataDir === ':memory:' ? dataDir : join(dataDir, name));
   try {
     const [queue, { db, sql }] = await Promise.all([openEmbeddedQueue({ dataDir: folder('queue') }), openEmbedded({ dataDir: folder('database') })]);
@@ -41,9 +45,10 @@ export async function openEmbeddedPair(dataDir: string): Promise<EmbeddedConnect
       backend,
       db,
       sql,
+      temporary,
       service: closing(async () => {
         await backend.close();
-        await Promise.all([queue.close(), db.close()]);
+        await Promise.all([queue.close(), db.close(), temporary.remove()]);
         lock?.release();
       }),
     };
@@ -58,12 +63,14 @@ type Services = Extract<Config['mode'], { kind: 'services' }>;
 async function openServices(config: Config, mode: Services, log: Logger): Promise<Connections> {
   const db = await openDatabase(config, mode.database);
   const backend = await openBackend(mode.queue, { role: 'worker', log });
+  const temporary = createTemporary();
   return {
     backend,
     db,
+    temporary,
     service: closing(async () => {
       await backend.close();
-      await db.close();
+      await Promise.all([db.close(), temporary.remove()]);
     }),
   };
 }

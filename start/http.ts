@@ -13,7 +13,7 @@ export interface HttpService extends Service {
 
 /** The HTTP API as a service. `port` 0 lets the system choose. */
 export async function createHttpService(
-  { config, connections, log, queue, relay, ai, oauth, metrics }: Core,
+  { config, connections, log, queue, relay, ai, oauth, metrics, workerDeps }: Core,
   apiKeys: readonly string[] = config.api.apiKeys,
 ): Promise<HttpService> {
   const { backend, db } = connections;
@@ -21,6 +21,7 @@ export async function createHttpService(
   const app = await buildServer({
     db,
     queue,
+    storage: workerDeps.storage,
     boardQueues: () => queueNames.map((name) => backend.queue(name)),
     scoreStory: async (story) => (await import('../lib/scoring/local.ts')).scoreLocally(story),
     ai: { testOpenAi: () => ai.testOpenAi(), openAiConfigured: config.ai.openai !== undefined },
@@ -30,7 +31,14 @@ export async function createHttpService(
     oauth,
     log,
     clock: systemClock,
-    options: { ...config.api, apiKeys, loopback, mode: config.mode.kind, gmailPush: noticeOptions(config.google) },
+    options: {
+      ...config.api,
+      apiKeys,
+      loopback,
+      mode: config.mode.kind,
+      timeZone: config.scheduler.timeZone,
+      gmailPush: noticeOptions(config.google),
+    },
   });
   let port = config.api.port;
   return {

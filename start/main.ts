@@ -6,6 +6,7 @@ import { createHttpService } from './http.ts';
 import { keepApiKey, withTokenKeys } from './keys.ts';
 import { createCore, createRelayServices, createWorkerServices } from './parts.ts';
 import { announce, openLog, runProcess, serve } from './process.ts';
+import { createSchedulerServices } from './schedules.ts';
 
 await runProcess(async () => {
   const config = loadConfig(process.env, { role: 'start' });
@@ -16,7 +17,8 @@ await runProcess(async () => {
   const core = createCore(await withTokenKeys(config), connections, log);
   const apiKeys = await keepApiKey(config);
   const http = await createHttpService(core, apiKeys);
-  await serve([connections.service, ...createRelayServices(core), ...(await createWorkerServices(core)), http], { config, log });
+  const scheduler = createSchedulerServices(core, { runs: config.scheduler.enabled });
+  await serve([connections.service, ...createRelayServices(core), ...(await createWorkerServices(core)), ...scheduler, http], { config, log });
   welcome(http.url, config.api.apiKeys.length === 0 ? apiKeys[0] : undefined);
 });
 

@@ -26,10 +26,13 @@ import { createRelay, type Relay } from '../lib/relay/relay.ts';
 import { createRowBackedJobs } from '../lib/relay/rows.ts';
 import { createSweep } from '../lib/relay/sweep.ts';
 import { type FindProcessor, loadProcessors, type WorkerDeps } from '../workers/index.ts';
+import { type BriefParts, createBriefs } from './briefs.ts';
 import type { Connections } from './connections.ts';
+import { createDocumentReader } from './documents.ts';
 import { createMail, watchNewAccount } from './mail.ts';
 import { createOAuth, type OAuthParts } from './oauth.ts';
 import { createStatusReport } from './status.ts';
+import { createStorage } from './storage.ts';
 import { createWorkerHttp } from './worker-http.ts';
 
 /** What the local provider does, by prompt; loaded with the first call. */
@@ -39,7 +42,15 @@ const localTasks: LocalTasks = {
   'review-processing': async () => (await import('../lib/reviews/local-processing.ts')).default,
   'review-sentiment': async () => (await import('../lib/reviews/local-sentiment.ts')).default,
   'prompt-analysis': async () => (await import('../lib/reviews/local-prompt.ts')).default,
+  'daily-brief': async () => (await import('../lib/briefs/local-task.ts')).default,
   'theme-naming': async () => (await import('../lib/analysis/text/local-naming.ts')).default,
+  'document-summary': async () => (await import('../lib/documents/summarize/local.ts')).extractSummary,
+  'document-notes': async () => (await import('../lib/documents/summarize/local.ts')).extractNotes,
+  'document-digest': async () => (await import('../lib/documents/summarize/local.ts')).extractDigest,
+  'document-risks': async () => (await import('../lib/documents/risks/local.ts')).default,
+  'email-sentiment': async () => (await import('../lib/emails/local-sentiment.ts')).default,
+  'email-blocker': async () => (await import('../lib/emails/local-blocker.ts')).default,
+  'document-class': async () => (await import('../lib/documents/classify/local.ts')).default,
 };
 
 /** Shared by the worker and the API of one process. */
@@ -53,6 +64,7 @@ export interface Core {
   ai: AiService;
   /** Connected accounts. */
   oauth: OAuthParts;
+  briefs: BriefParts;
   metrics: Metrics;
   /** Handed to every processor. */
   workerDeps: WorkerDeps;
@@ -74,7 +86,18 @@ export function createCore(config: Config, connections: Connections, log: Logger
     watchNewAccount(config.google, () => mail, db, log),
   );
   const mail = createMail({ google: config.google, accounts: oauth.accounts, quota: options.gmailQuota }, connections);
-  const workerDeps: WorkerDeps = { db, clock: systemClock, compute: createCompute(), sampleLimit: config.analysis.sampleLimit, mail };
+  const briefs = createBriefs(config, connections, log);
+  const workerDeps: WorkerDeps = {
+    db,
+    clock: systemClock,
+    compute: createCompute(),
+    sampleLimit: config.analysis.sampleLimit,
+    mail,
+    storage: createStorage(config, connections),
+    reader: createDocumentReader(),
+    documentLimitBytes: config.api.documentLimitBytes,
+    briefs: briefs.deps,
+  };
   let loaded: Promise<FindProcessor> | undefined;
   const processors = (): Promise<FindProcessor> => {
     loaded ??= loadProcessors(readyQueueNames);
@@ -114,14 +137,14 @@ export function createCore(config: Config, connections: Connections, log: Logger
     log,
     onCall: metrics.aiCall,
   });
-  return { config, connections, log, queue, relay, ai, oauth, metrics, workerDeps, processors };
+  return { config, connections, log, queue, relay, ai, oauth, briefs, metrics, workerDeps, processors };
 }
 
 const RELAY_READY_WITHIN_MS = 2_000;
 
 /** What every process with a database does besides: rows to queues, lost jobs found. Once per process. */
 export function createRelayServices({ config, connections: { backend, db }, relay, log }: Core): Service[] {
-  const { sweepIntervalMs, jobExpiryMs } = config.worker;
+  const { sweepIntervalMs } = config.worker;
   const { hintsDatabaseUrl } = config;
   const tables = readyQueueNames.flatMap((queue) => {
     const table = rowTableOf(queue);
@@ -132,7 +155,6 @@ export function createRelayServices({ config, connections: { backend, db }, rela
     db,
     tables,
     intervalMs: sweepIntervalMs,
-    expireAfterMs: jobExpiryMs,
     poke: relay.poke,
     clock: systemClock,
     log,
@@ -152,7 +174,7 @@ const capsOf = ({ config, connections, log }: Core) =>
 
 /** The services of a worker, in the order they start; they stop in reverse. */
 export async function createWorkerServices(core: Core): Promise<Service[]> {
-  const { config, connections, log, queue, ai, metrics, workerDeps: deps } = core;
+  const { config, connections, log, queue, ai, briefs, metrics, workerDeps: deps } = core;
   const { backend, db } = connections;
   const queues = config.worker.queues.filter((name) => readyQueueNames.includes(name));
   const processor = await loadProcessors(queues);
@@ -184,7 +206,8 @@ export async function createWorkerServices(core: Core): Promise<Service[]> {
   });
   return [
     // Before the workers, so that they stop after them.
-    threads(deps.compute, ai),
+    threads(deps.compute, deps.reader, ai),
+    briefs.sender,
     // Jobs can be cancelled while a shutdown waits for them.
     createCancelWatch({ store: backend.store, runs, log }),
     workers,

@@ -21,6 +21,7 @@ const documents = [
     'cli',
     'connections',
     'conversations',
+    'deal-room',
     'decisions',
     'fairness',
     'internals',
@@ -31,7 +32,7 @@ const documents = [
 ];
 
 /** Named in the documentation, but no variables of ours: what old workers read, or placeholders. */
-const FOREIGN = new Set(['NODE_ENV', 'QUEUE_NAMES', 'API_KEY', 'STORY_ID', 'USER_ID', 'JOB_ID', 'REDIS_UR', 'TOKEN']);
+const FOREIGN = new Set(['NODE_ENV', 'QUEUE_NAMES', 'API_KEY', 'STORY_ID', 'USER_ID', 'JOB_ID', 'DOCUMENT_ID', 'DEAL_ID', 'REDIS_UR', 'TOKEN']);
 
 describe.each(documents)('%s', (file) => {
   const text = read(file);

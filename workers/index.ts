@@ -1,11 +1,14 @@
 import type { Compute } from '../lib/analysis/pool.ts';
+import type { BriefDeps } from '../lib/briefs/make.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Db } from '../lib/db/types.ts';
+import type { DocumentReader } from '../lib/documents/contract.ts';
 import type { QueueName } from '../lib/jobs/define.ts';
 import { jobs, type ReadyQueueName } from '../lib/jobs/index.ts';
 import type { MailDeps } from '../lib/mail/fetch.ts';
 import type { Processors } from '../lib/queue/processor.ts';
 import type { AnyProcessor } from '../lib/queue/runner.ts';
+import type { FileStorage } from '../lib/storage/contract.ts';
 
 /** What every processor is given besides its payload and the job's own context. */
 export interface WorkerDeps {
@@ -17,6 +20,14 @@ export interface WorkerDeps {
   sampleLimit: number;
   /** Gmail, and what reads its messages. */
   mail: MailDeps;
+  /** Files of documents. */
+  storage: FileStorage;
+  /** Reads them, in threads. */
+  reader: DocumentReader;
+  /** `DOCUMENT_LIMIT_BYTES` */
+  documentLimitBytes: number;
+  /** What makes briefs. */
+  briefs: BriefDeps;
 }
 
 /** A worker that serves one queue loads only that queue's code. */
@@ -25,6 +36,9 @@ const loaders: { [Q in ReadyQueueName]: () => Promise<{ default: Processors<Q, W
   'review-ai': () => import('./review-ai.ts'),
   'gmail-fetch': () => import('./gmail-fetch.ts'),
   'conversation-analysis': () => import('./conversation-analysis.ts'),
+  'document-processing': () => import('./document-processing.ts'),
+  'email-processing': () => import('./email-processing.ts'),
+  'daily-brief': () => import('./daily-brief.ts'),
 };
 
 export type FindProcessor = (queue: QueueName, name: string) => AnyProcessor<WorkerDeps> | undefined;

@@ -4,6 +4,7 @@ import { checkGround } from '../start/check.ts';
 import { openConnections } from '../start/connections.ts';
 import { createCore, createRelayServices, createWorkerServices } from '../start/parts.ts';
 import { announce, openLog, runProcess, serve } from '../start/process.ts';
+import { createSchedulerServices } from '../start/schedules.ts';
 
 await runProcess(async () => {
   const config = loadConfig(process.env, { role: 'worker' });
@@ -12,6 +13,7 @@ await runProcess(async () => {
   const connections = await openConnections(config, log);
   await checkGround(connections, log);
   const core = createCore(config, connections, log);
-  await serve([connections.service, ...createRelayServices(core), ...(await createWorkerServices(core))], { config, log });
+  const scheduler = createSchedulerServices(core, { runs: config.scheduler.enabled });
+  await serve([connections.service, ...createRelayServices(core), ...(await createWorkerServices(core)), ...scheduler], { config, log });
   log.info({ queues: config.worker.queues }, 'worker started, waiting for jobs');
 });

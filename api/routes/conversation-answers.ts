@@ -13,6 +13,12 @@ import type { Visible } from '../visible.ts';
 /** Some 300,000 answers of two sentences. */
 const UPLOAD_LIMIT_BYTES = 50 * 1024 * 1024;
 
+const RULES = {
+  fields: 'column, idColumn, delimiter, header and encoding',
+  tooLong: 'Split it, and repeat the header in each part.',
+  cut: 'What had arrived is stored; repeat it with idColumn, and nothing is stored twice.',
+};
+
 const WORDS = { comma: ',', semicolon: ';', tab: '\t', '\\t': '\t', pipe: '|' } as const;
 const words = z.enum(['comma', 'semicolon', 'tab', '\\t', 'pipe']).transform((word) => WORDS[word]);
 
@@ -64,6 +70,7 @@ const requestBody = {
 /** Registered in a scope of its own, which takes files. */
 export async function conversationAnswerRoutes(app: App, deps: ApiDeps, visible: Visible): Promise<void> {
   const limitBytes = deps.options.uploadLimitBytes ?? UPLOAD_LIMIT_BYTES;
+  const rules = { ...RULES, limitBytes };
   await app.register(async (scope: App) => {
     await acceptUploads(scope, limitBytes);
     scope.post('/api/conversations/:id/responses', {
@@ -82,7 +89,7 @@ export async function conversationAnswerRoutes(app: App, deps: ApiDeps, visible:
         try {
           const { id } = await visible.conversation(caller, request.params.id);
           const store: StoreAnswers = (answers) => conversations.addAnswers(id, answers);
-          const upload = await uploadOf(request, limitBytes);
+          const upload = await uploadOf(request, rules);
           if (!upload) return answer(await addJson(request.body, store));
           allowSlowBody(request);
           const stored = await importCsv(upload.source, optionsOf(upload, request.query), store);

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { NotFoundError } from '../../lib/errors.ts';
 import type { QueueName } from '../../lib/jobs/define.ts';
 import { findJob, jobs, rowTableOf } from '../../lib/jobs/index.ts';
 import type { EnqueueOptions } from '../../lib/queue/types.ts';
@@ -165,6 +166,7 @@ async function requireOwn(caller: RowCaller, queue: string, payload: unknown, vi
     return;
   }
   if (queue === 'gmail-fetch') return requireOwnMailbox(caller, payload);
+  if (queue === 'document-processing' || queue === 'email-processing' || queue === 'daily-brief') return requireOwnDeal(caller, payload, visible);
   throw new HttpError(403, 'forbidden', `Jobs on ${queue} are asked for by services: call it with an API key and without X-User-Id.`);
 }
 
@@ -177,6 +179,20 @@ function requireOwnMailbox(caller: RowCaller, payload: unknown): void {
   if (!fetch.success) return;
   if (fetch.data.trigger !== undefined) throw invalid('body.payload.trigger', 'is not for callers to say: leave it out');
   if (fetch.data.userId.toLowerCase() !== caller.userId) throw new HttpError(403, 'forbidden', 'body.payload.userId: users fetch their own mail.');
+}
+
+const uuid = z.guid().optional().catch(undefined);
+const dealPayload = z.object({ dealId: uuid, documentId: uuid, emailId: uuid, dueAt: z.unknown().optional(), late: z.unknown().optional() });
+
+/** The deal is one that the user is in, and what is worked on is in that deal. */
+async function requireOwnDeal(caller: RowCaller, payload: unknown, visible: Visible): Promise<void> {
+  const { dealId, documentId, emailId, dueAt, late } = dealPayload.safeParse(payload).data ?? {};
+  if (dueAt !== undefined || late !== undefined) throw invalid('body.payload.dueAt', 'is for the scheduler to say: leave dueAt and late out');
+  // A payload that does not parse is answered by the queue, naming its field.
+  if (dealId === undefined) return;
+  const deal = await visible.deal(caller, dealId);
+  if (documentId !== undefined && (await visible.document(caller, documentId)).dealId !== deal.id) throw new NotFoundError('Document', documentId);
+  if (emailId !== undefined && (await visible.email(caller, emailId)).dealId !== deal.id) throw new NotFoundError('E-mail', emailId);
 }
 
 const owner = z.guid();

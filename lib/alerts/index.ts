@@ -5,7 +5,7 @@ import type { Logger } from '../log.ts';
 /** Something that a person should look at. Never with tokens or bodies. */
 export interface Alert {
   /** The event in the log; snake_case. */
-  kind: 'reauth_required';
+  kind: 'reauth_required' | 'schedule_missed' | 'scheduler_missing' | 'scheduler_back';
   /** One sentence: what happened, and what mends it. */
   message: string;
   details: Record<string, string | number | null>;
@@ -24,6 +24,9 @@ export interface AlertOptions {
   /** Between tries; ms. */
   pause?: (ms: number) => Promise<unknown>;
 }
+
+/** What an alert told of is over. */
+const isGood = (kind: Alert['kind']): boolean => kind === 'scheduler_back';
 
 const TRIES = 3;
 const TIMEOUT_MS = 5 * SECOND;
@@ -62,7 +65,7 @@ export function createAlerts({ webhookUrl, log, fetch: send = fetch, pause = (ms
 
   return {
     async raise({ kind, message, details }) {
-      log.warn({ ...details, event: kind }, message);
+      log[isGood(kind) ? 'info' : 'warn']({ ...details, event: kind }, message);
       if (webhookUrl === undefined) return;
       const delivery = await deliver(webhookUrl, message);
       if (!delivery.done) log.warn({ event: 'alert.not_delivered', kind, reason: delivery.reason }, 'ALERT_WEBHOOK_URL did not take the alert');

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
 import type { QueueName } from '../jobs/define.ts';
 import { queueNames } from '../jobs/index.ts';
 import type { LogLevel } from '../log.ts';
@@ -32,6 +33,7 @@ export interface ApiConfig {
   adminUser?: string;
   adminPassword?: string;
   bodyLimitBytes: number;
+  documentLimitBytes: number;
   rateLimitPerMinute: number;
   trustProxy: boolean;
   supabasePublishableKey?: string;
@@ -63,8 +65,17 @@ export interface LogConfig {
   debugScoring: boolean;
 }
 
+export type StorageConfig =
+  | { kind: 'supabase'; bucket: string }
+  /** Shared by API and workers. */
+  | { kind: 'folder'; folder: string }
+  /** A folder that goes with the process. */
+  | { kind: 'temporary' };
+
 export interface Config {
   mode: Mode;
+  /** Where documents are kept. */
+  storage: StorageConfig;
   /** Where the outbox may send hints: a connection of one's own to the database. Holds credentials. */
   hintsDatabaseUrl?: string;
   queues: Record<QueueName, QueueConfig>;
@@ -78,6 +89,7 @@ export interface Config {
     catchUp: 'skip' | 'one' | 'all';
     catchUpWindowMs: number;
     briefWebhookUrl?: string;
+    briefFrom: string;
   };
   log: LogConfig;
   alerts: { webhookUrl?: string; smtpUrl?: string };
@@ -104,6 +116,7 @@ export interface Config {
 export function assemble(values: Values, mode: Mode): Config {
   return {
     mode,
+    storage: storageConfig(values, mode),
     ...compact({ hintsDatabaseUrl: values.DATABASE_URL }),
     queues: queueConfigs(values),
     ai: aiConfig(values),
@@ -115,6 +128,7 @@ export function assemble(values: Values, mode: Mode): Config {
       timeZone: values.TIMEZONE,
       catchUp: values.SCHEDULE_CATCH_UP,
       catchUpWindowMs: values.SCHEDULE_CATCH_UP_WINDOW_MS,
+      briefFrom: values.BRIEF_FROM,
       ...compact({ briefWebhookUrl: values.BRIEF_WEBHOOK_URL }),
     },
     log: logConfig(values),
@@ -125,6 +139,17 @@ export function assemble(values: Values, mode: Mode): Config {
     microsoft: microsoftConfig(values),
     tokenKeys: values.TOKEN_ENCRYPTION_KEY ?? [],
   };
+}
+
+const NO_FOLDER = ':memory:';
+const DEFAULT_DATA_DIR = './.hivepulse';
+
+function storageConfig({ STORAGE_DIR, STORAGE_BUCKET, HIVEPULSE_DATA_DIR }: Values, mode: Mode): StorageConfig {
+  if (STORAGE_DIR !== undefined) return { kind: 'folder', folder: STORAGE_DIR };
+  if (mode.kind === 'services' && mode.database.kind === 'supabase') return { kind: 'supabase', bucket: STORAGE_BUCKET };
+  if (mode.kind === 'embedded') return mode.dataDir === NO_FOLDER ? { kind: 'temporary' } : { kind: 'folder', folder: join(mode.dataDir, 'files') };
+  // Processes that share a database have to share the files.
+  return { kind: 'folder', folder: join(HIVEPULSE_DATA_DIR === NO_FOLDER ? DEFAULT_DATA_DIR : HIVEPULSE_DATA_DIR, 'files') };
 }
 
 function aiConfig(values: Values): AiConfig {
@@ -158,6 +183,7 @@ function apiConfig(values: Values, mode: Mode): ApiConfig {
     apiKeys: values.API_KEYS ?? [],
     corsOrigins: values.CORS_ORIGINS ?? [],
     bodyLimitBytes: values.BODY_LIMIT_BYTES,
+    documentLimitBytes: values.DOCUMENT_LIMIT_BYTES,
     rateLimitPerMinute: values.RATE_LIMIT_PER_MINUTE,
     trustProxy: values.TRUST_PROXY,
     ...compact({

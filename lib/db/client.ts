@@ -8,9 +8,14 @@ import { PermanentError, UnavailableError } from '../errors.ts';
 import { createAiLedger } from './ai.ts';
 import { createAnalyticsJobsTable } from './analytics-jobs.ts';
 import { createBoundedFetch, type Fetch } from './bounded-fetch.ts';
+import { createBriefsTable, createBriefWork } from './briefs.ts';
 import { createConnectionSecrets, createConnectionsTable } from './connections.ts';
 import { createConversationsTable } from './conversations.ts';
 import { createCreditsTable } from './credits.ts';
+import { createDealStepsTable } from './deal-steps.ts';
+import { createDealsTable } from './deals.ts';
+import { createDocumentsTable } from './documents.ts';
+import { createEmailsTable } from './emails.ts';
 import { createEmbeddingsTable } from './embeddings.ts';
 import { createFailedJobsTable } from './failed-jobs.ts';
 import { createJobRowsTable } from './job-rows.ts';
@@ -20,6 +25,7 @@ import { migrationFiles } from './migration-files.ts';
 import { createOutboxTable } from './outbox.ts';
 import { answer, type Client, parseRow } from './rest.ts';
 import { createReviewJobsTable } from './review-jobs.ts';
+import { createScheduleBook, createSchedulesTable } from './schedules.ts';
 import { createStoriesTable } from './stories.ts';
 import type { Db } from './types.ts';
 import { askAuthServer, type JwtVerification, requireJwt, verifyHere } from './users.ts';
@@ -62,6 +68,9 @@ export function createDb(options: DbOptions): Db {
     outbox: createOutboxTable(service),
     jobRows: createJobRowsTable(service),
     embeddings: createEmbeddingsTable(service),
+    dealSteps: createDealStepsTable(service),
+    schedules: { ...createSchedulesTable(service), ...createScheduleBook(service) },
+    briefs: { ...createBriefsTable(service), ...createBriefWork(service) },
     ai: createAiLedger(service),
     userOf,
     forUser(jwt) {
@@ -87,6 +96,11 @@ function userTables(client: Client): ReturnType<Db['forUser']> {
     conversations: createConversationsTable(client),
     connections: createConnectionsTable(client),
     messages: createMessagesTable(client),
+    deals: createDealsTable(client),
+    documents: createDocumentsTable(client),
+    emails: createEmailsTable(client),
+    schedules: createSchedulesTable(client),
+    briefs: createBriefsTable(client),
   };
 }
 

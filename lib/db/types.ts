@@ -1,7 +1,10 @@
 import type { AiLedger } from '../ai/contract.ts';
 import type { JobRowTable } from '../jobs/define.ts';
+import type { BriefsTable, BriefWork } from './brief-types.ts';
 import type { ConversationsTable, EmbeddingsTable } from './conversation-types.ts';
+import type { DealStepsTable, DealsTable, DocumentsTable, EmailsTable } from './deal-types.ts';
 import type { AnalyticsJobsTable, ConnectionSecrets, ConnectionsTable, MailboxesTable, MessagesTable } from './mail-types.ts';
+import type { ScheduleBook, SchedulesTable } from './schedule-types.ts';
 
 export interface Claim {
   claim: string;
@@ -464,10 +467,21 @@ export interface Db {
   connections: ConnectionsTable & ConnectionSecrets;
   messages: MessagesTable;
   mailboxes: MailboxesTable;
+  deals: DealsTable;
+  documents: DocumentsTable;
+  emails: EmailsTable;
+  dealSteps: DealStepsTable;
+  schedules: SchedulesTable & ScheduleBook;
+  briefs: BriefsTable & BriefWork;
   ai: AiLedger;
   /** What one signed-in user sees: queried with the user's own JWT, under row-level security. */
-  forUser(jwt: string): Pick<Db, 'analyticsJobs' | 'stories' | 'failedJobs' | 'reviewJobs' | 'credits' | 'conversations' | 'messages'> & {
+  forUser(jwt: string): Pick<
+    Db,
+    'analyticsJobs' | 'stories' | 'failedJobs' | 'reviewJobs' | 'credits' | 'conversations' | 'messages' | 'deals' | 'documents' | 'emails'
+  > & {
     connections: ConnectionsTable;
+    schedules: SchedulesTable;
+    briefs: BriefsTable;
   };
   /** The user behind a JWT, checked by the Supabase Auth server; undefined when it is not valid. */
   userOf(jwt: string): Promise<{ id: string } | undefined>;

@@ -55,7 +55,8 @@ export function createQueueService(deps: QueueServiceDeps): OwnQueueService {
     const [stored, [flag]] = await Promise.all([loadJob(backend, queue, jobId), backend.store.flags([cancelKey(queue, jobId)])]);
     const unfinished = stored && !FINAL.includes(stored.state);
     // What the queue does not know, or holds for ended, the row knows better: it may not have been sent yet, or have been asked for again.
-    const row = unfinished || !rowTableOf(queue) ? undefined : await deps.rows?.view(queue, jobId);
+    const asksRow = !unfinished && (stored === undefined || rowTableOf(queue) !== undefined);
+    const row = asksRow ? await deps.rows?.view(queue, jobId) : undefined;
     if (row && (!stored || !FINAL.includes(row.state))) return row;
     if (!stored) return flag === undefined ? undefined : cancelledView(flag);
     return toView(stored.job, stored.state === 'failed' && flag !== undefined ? 'cancelled' : stored.state);

@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto';
+import type { StepJob } from '../db/deal-types.ts';
 import type { CreatedRow, Db, JobRow, RetriedRow, RowOptions } from '../db/types.ts';
 import { InvalidInputError, PermanentError, UnavailableError } from '../errors.ts';
 import type { JobRowTable, QueueName } from '../jobs/define.ts';
-import { rowTableOf } from '../jobs/index.ts';
+import { queues, rowTableOf } from '../jobs/index.ts';
 import { EnqueueError } from '../queue/errors.ts';
 import type { EnqueueOptions, EnqueueRequest, JobState, JobView, RetryOutcome, RowBackedJobs } from '../queue/types.ts';
 
 export interface RowsDeps {
-  db: Pick<Db, 'jobRows' | 'reviewJobs'>;
+  db: Pick<Db, 'jobRows' | 'reviewJobs' | 'dealSteps'>;
   /** Throws for a request that no queue would take. */
   check: (request: EnqueueRequest) => void;
   /** Tells the relay that something stands in the outbox. */
@@ -58,8 +59,12 @@ export function createRowBackedJobs({ db, check, poke }: RowsDeps): RowBackedJob
     retry,
     view: async (queue, jobId) => {
       const table = rowTableOf(queue);
-      const row = table && (await db.jobRows.get(table, jobId));
-      return row && toView(queue, row);
+      if (table) {
+        const row = await db.jobRows.get(table, jobId);
+        return row && toView(queue, row);
+      }
+      const step = STEP_QUEUES.includes(queue) ? await db.dealSteps.ofJob(queue, jobId) : undefined;
+      return step && stepView(queue, step);
     },
   };
 }
@@ -89,6 +94,31 @@ function toRowOptions({ jobId, idempotencyKey, priority, delay, force, correlati
     ...(delay ? { delay } : {}),
     ...(force ? { force } : {}),
     ...(correlationId ? { correlationId } : {}),
+  };
+}
+
+/** Their jobs are steps of the deal room: known from when they are asked for, also where the queue has not got them yet or has forgotten them. */
+const STEP_QUEUES: readonly QueueName[] = ['document-processing', 'email-processing', 'daily-brief'];
+
+function stepView(
+  queue: QueueName,
+  { jobId, operation, status, payload, userId, correlationId, result, error, createdAt, updatedAt }: StepJob,
+): JobView {
+  const state = STATES[status] ?? 'waiting';
+  return {
+    id: jobId,
+    queue,
+    name: operation,
+    state,
+    payload,
+    correlationId: correlationId ?? '',
+    attemptsMade: 0,
+    attempts: queues[queue].attempts,
+    createdAt,
+    ...(userId ? { userId } : {}),
+    ...(state === 'completed' ? { result } : {}),
+    ...(error && (state === 'failed' || state === 'cancelled') ? { error } : {}),
+    ...(state === 'waiting' || state === 'active' ? {} : { finishedAt: updatedAt }),
   };
 }
 

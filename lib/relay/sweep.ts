@@ -1,12 +1,13 @@
 /**
- * Finds unfinished rows whose job has vanished (a flush, a crash between two steps, rows from before Hivepulse) and asks for them again;
- * gives back credits that nobody will settle; forgets old outbox entries. One process at a time does it, whichever comes first.
+ * Finds unfinished rows and steps whose job has vanished (a flush, a crash between two writes, rows from before Hivepulse) and asks for them again;
+ * forgets old outbox entries. One process at a time does it, whichever comes first.
  */
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import type { Db, JobTable } from '../db/types.ts';
 import { messageOf } from '../errors.ts';
 import type { QueueName } from '../jobs/define.ts';
+import { readyQueueNames } from '../jobs/index.ts';
 import { repeating, type Service } from '../lifecycle.ts';
 import type { Logger } from '../log.ts';
 import type { QueueBackend } from '../queue/backend.ts';
@@ -16,14 +17,12 @@ import { toState } from '../queue/view.ts';
 
 export interface SweepDeps {
   backend: QueueBackend;
-  db: Pick<Db, 'jobRows' | 'outbox' | 'stories'>;
+  db: Pick<Db, 'jobRows' | 'outbox' | 'stories' | 'dealSteps'>;
   /** Queues whose jobs have a row, and which some worker serves. */
   tables: readonly { queue: QueueName; table: JobTable }[];
   intervalMs: number;
   /** Rows touched more recently are left alone: their job may be on its way. Default: the interval, in milliseconds. */
   graceMs?: number;
-  /** Jobs that hold credits fail when nobody has touched them for so long; 0 = never. In milliseconds. */
-  expireAfterMs: number;
   /** Called when rows were asked for again. */
   poke: () => void;
   clock: Clock;
@@ -33,7 +32,6 @@ export interface SweepDeps {
 export interface Swept {
   resent: number;
   cancelled: number;
-  expired: number;
 }
 
 export interface Sweep extends Service {
@@ -66,13 +64,13 @@ export function createSweep(deps: SweepDeps): Sweep {
   }
 
   async function sweep(): Promise<Swept> {
-    const swept: Swept = { resent: 0, cancelled: 0, expired: 0 };
+    const swept: Swept = { resent: 0, cancelled: 0 };
     for (const { queue, table } of deps.tables) await sweepTable(queue, table, swept);
     await sweepStories(swept);
-    if (deps.expireAfterMs > 0) swept.expired = await db.jobRows.expire(deps.expireAfterMs);
+    await sweepSteps(swept);
     await db.outbox.prune(KEEP_ENDED_MS);
     if (swept.resent > 0) deps.poke();
-    if (swept.resent + swept.cancelled + swept.expired > 0) log.warn({ ...swept }, 'swept: jobs had vanished or expired');
+    if (swept.resent + swept.cancelled > 0) log.warn({ ...swept }, 'swept: jobs had vanished');
     return swept;
   }
 
@@ -110,11 +108,27 @@ export function createSweep(deps: SweepDeps): Sweep {
     }
   }
 
+  async function sweepSteps(swept: Swept): Promise<void> {
+    for (let after: string | undefined; ; ) {
+      const rows = await db.dealSteps.unfinished({ before: before(), limit: PAGE, ...(after ? { after } : {}) });
+      for (const queue of readyQueueNames) {
+        const { vanished, cancelled } = await sort(
+          queue,
+          rows.filter((step) => step.queue === queue).map((step) => ({ ...step, id: step.place, run: 1 })),
+        );
+        for (const { row, reason } of cancelled) if (await db.dealSteps.end({ ...row, status: 'cancelled', error: reason })) swept.cancelled += 1;
+        swept.resent += await db.dealSteps.resend(vanished);
+      }
+      after = rows.at(-1)?.place;
+      if (rows.length < PAGE || after === undefined) return;
+    }
+  }
+
   /** Jobs that still stand on the queue, and those that failed there (which is the reconciler's business), are left alone. */
-  async function sort(
+  async function sort<Row extends Unfinished>(
     queue: QueueName,
-    rows: readonly Unfinished[],
-  ): Promise<{ vanished: Unfinished[]; cancelled: { row: Unfinished; reason: string }[] }> {
+    rows: readonly Row[],
+  ): Promise<{ vanished: Row[]; cancelled: { row: Row; reason: string }[] }> {
     if (rows.length === 0) return { vanished: [], cancelled: [] };
     const bull = backend.queue(queue);
     const [states, flags] = await Promise.all([

@@ -13,6 +13,7 @@ import processors from '../../workers/conversation-analysis.ts';
 import type { WorkerDeps } from '../../workers/index.ts';
 import { createMemoryLedger, createMemoryLimits } from '../ai/memory.ts';
 import type { LlmServer } from '../support/llm.ts';
+import { noDealRoom } from '../support/no-deal-room.ts';
 import { noMail } from '../support/no-mail.ts';
 
 export interface Analysed {
@@ -74,7 +75,7 @@ export function createAnalyses(db: Db, compute: Compute, llm?: LlmServer) {
       meta: { correlationId: 'c', enqueuedAt: '2026-11-22T00:00:00.000Z', rowId: jobId },
       runId: randomUUID(),
       ai: ai.forJob({ queue: 'conversation-analysis', jobId, signal }),
-      deps: { db, clock: systemClock, compute, sampleLimit, mail: noMail },
+      deps: { db, clock: systemClock, compute, sampleLimit, mail: noMail, ...noDealRoom },
       signal,
       progress: (step) => {
         progress.push(step);

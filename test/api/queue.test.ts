@@ -56,7 +56,8 @@ describe('POST /api/queue/:queue/jobs', () => {
   });
 
   it('501 for a kind that is planned', async () => {
-    const reply = await api.call('POST', '/api/queue/daily-brief/jobs', { json: { name: 'generate', payload: { dealId: randomUUID() } } });
+    const payload = { dealId: randomUUID(), sourceType: 'gdrive', syncType: 'full' };
+    const reply = await api.call('POST', '/api/queue/source-sync/jobs', { json: { name: 'sync', payload } });
     expect([reply.status, reply.body.error.code]).toEqual([501, 'not_there_yet']);
   });
 

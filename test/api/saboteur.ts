@@ -30,6 +30,11 @@ export function sabotage({ db, ...server }: EmbeddedTestDb) {
     conversations: guarded(db.conversations),
     connections: guarded(db.connections),
     messages: guarded(db.messages),
+    deals: guarded(db.deals),
+    documents: guarded(db.documents),
+    emails: guarded(db.emails),
+    dealSteps: guarded(db.dealSteps),
+    briefs: guarded(db.briefs),
     analyticsJobs: guarded(db.analyticsJobs),
     userOf: async (jwt) => {
       lookUps += 1;

@@ -1,4 +1,7 @@
+import { mkdtemp, rm } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { vi } from 'vitest';
 import type { ApiDeps, ApiOptions, App } from '../../api/deps.ts';
 import { buildServer } from '../../api/server.ts';
@@ -15,6 +18,7 @@ import { createRelay } from '../../lib/relay/relay.ts';
 import type { RowDeps } from '../../lib/relay/row-job.ts';
 import { createRowBackedJobs } from '../../lib/relay/rows.ts';
 import { scoreLocally } from '../../lib/scoring/local.ts';
+import { createFolderStorage } from '../../lib/storage/folder.ts';
 import { createOAuth, type OAuthConfig } from '../../start/oauth.ts';
 import { atEndOfFile } from '../support/end-of-file.ts';
 import { type EmbeddedTestDb, startEmbeddedDb } from '../support/pglite.ts';
@@ -86,9 +90,11 @@ export async function startApi(
   };
   const api = { publicUrl: options.publicUrl, corsOrigins: [...options.corsOrigins] };
   const oauth = createOAuth({ tokenKeys: [], google: {}, alerts: {}, ...overrides.oauth, api }, { backend, db }, log);
+  const files = await mkdtemp(join(tmpdir(), 'hivepulse-api-'));
   const deps: ApiDeps = {
     db,
     queue,
+    storage: createFolderStorage(files),
     boardQueues: () => [backend.queue(QUEUE)],
     scoreStory: scoreLocally,
     ai: { openAiConfigured: false, testOpenAi: async () => ({ configured: false, ok: false, message: 'OPENAI_API_KEY is not set' }) },
@@ -116,6 +122,8 @@ export async function startApi(
     relay,
     oauth,
     deps,
+    /** The folder of the documents' files. */
+    files,
     call: (method: string, path: string, options: CallOptions = {}) => call(url, method, path, options),
     /** A worker with a connection of its own, running `processor` for every job of the queue. */
     async work(processor: AnyProcessor<RowDeps>, name: QueueName = QUEUE) {
@@ -126,6 +134,7 @@ export async function startApi(
       for (const stop of stoppers) await stop();
       await backend.close();
       await redis.stop();
+      await rm(files, { recursive: true, force: true });
     },
   };
 }

@@ -36,7 +36,8 @@ const FEW = ['--answers', '60'];
 const withModel = () => ({ OPENAI_API_KEY: 'sk-demo', OPENAI_BASE_URL: llm.openaiBaseUrl });
 
 /** What a model says to each prompt. */
-function answerOf({ schema, user }: LlmRequest): unknown {
+function answerOf(request: LlmRequest): unknown {
+  const { schema, user } = request;
   const asked = Object.keys(schema?.properties ?? {});
   const is = (name: string): boolean => asked.includes(name);
   if (is('hypeScore'))
@@ -46,6 +47,7 @@ function answerOf({ schema, user }: LlmRequest): unknown {
   if (is('themes')) return { themes: namesFor(user) };
   const criteria = PROMPT_CRITERIA.map((criterion) => ({ criterion, score: 6, reason: 'It says so.' }));
   if (is('criteria')) return { criteria, improvedPrompt: 'Write a short reply.', suggestions: ['Say what for.'] };
+  if (!is('sentences') || is('headline')) return llm.minimal(request);
   return { sentences: [...user.matchAll(/\[(\d+)\]/g)].map(([, number]) => ({ number: Number(number), score: 0.5 })), score: 0.5 };
 }
 
@@ -107,6 +109,7 @@ describe('the demo', () => {
         ['sentiment', 8, 0],
         ['conversation', 1, 0],
         ['mailbox', 3, 0],
+        ['dealRoom', 47, 0],
       ]);
       const { analysis, themes, map } = kinds.conversation;
       expect(analysis).toMatchObject({
@@ -128,6 +131,22 @@ describe('the demo', () => {
         { result: { mode: 'incremental', found: 2, cached: 0, fetched: 2, apiUnits: 42, stored: 18 } },
         { result: { mode: 'full', found: 18, cached: 18, fetched: 0, cacheHitRate: 1 } },
       ]);
+      const { documents, emails, risks, blockers, brief } = kinds.dealRoom;
+      expect(documents.map(({ name, status }: { name: string; status: string }) => `${name} ${status}`).toSorted()).toEqual([
+        'apple-notes.rtf ready',
+        'broken.docx failed',
+        'controlled-substances-regulations.pdf ready',
+        'financial-network-speech.pdf ready',
+        'locked.pdf failed',
+        'monthly-numbers.xlsx ready',
+        'news-report.docx ready',
+        'slides.pptx ready',
+      ]);
+      expect(emails).toHaveLength(11);
+      expect(risks).toBeGreaterThan(0);
+      expect(blockers).toMatchObject([{ status: 'open', subject: 'Project Birch: lease of the Leipzig warehouse' }]);
+      expect(brief).toContain('# Daily brief: Project Harbour');
+      expect(brief).toContain('locked.pdf');
       expect(credits).toMatchObject({
         granted: 30,
         balance: 5,
@@ -150,10 +169,12 @@ describe('the demo', () => {
       expect(output).toMatch(/│ \S.* │ \d+ +│ \d+% +│ -?\d\.\d +│ \S/);
       expect(output).toMatch(/│ Mary Smith +│ Re: Saying Hello +│ This is a reply/);
       expect(output).toMatch(/Two new mails, by history id, nothing listed: 2 found/);
+      expect(output).toMatch(/│ locked\.pdf +│ not read +│/);
+      expect(output).toMatch(/ {2}# Daily brief: Project Harbour, .*\n(.*\n)* {2}- A new blocker in/);
       expect(output).toContain(`The map: ${join(folder, 'demo-output', 'conversation-map.png')}`);
       expect(output).toMatch(/│ Balance now +│ +│ 5 /);
       expect(output).toMatch(/answered with 402: “The job costs 2\scredits, the balance is 0”/);
-      expect(output).toMatch(/All 37 jobs done in \d+\.\d s, of which \d+\.\d s to start\./);
+      expect(output).toMatch(/All 84 jobs done in \d+\.\d s, of which \d+\.\d s to start\./);
       expect(output).not.toContain('\u001b');
     });
   });
@@ -174,10 +195,10 @@ describe('the demo', () => {
   });
 
   it('ends with code 1 when jobs fail, and prints which and why', { timeout: DEMO_MS }, async () => {
-    llm.fail(401, {}, 100);
+    llm.fail(401, {}, 400);
     const { code, output } = await outcomeOf(startDemo([], withModel()));
     expect(code).toBe(1);
-    expect(output).toMatch(/34 of 37 jobs failed/);
+    expect(output).toMatch(/75 of 84 jobs failed/);
     expect(output).toMatch(/│ Given back: the job failed or was cancelled +│ 21 +│ \+25 /);
     expect(output).toMatch(/“540 million private Facebook records found on public Internet” \(job story-enhancement-.*OPENAI_API_KEY/);
   });

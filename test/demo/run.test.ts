@@ -19,6 +19,7 @@ const api: DemoApi = {
   get: () => Promise.reject(new Error('not asked')),
   post: () => Promise.reject(new Error('not asked')),
   upload: () => Promise.reject(new Error('not asked')),
+  triggerBriefs: () => Promise.reject(new Error('not asked')),
   download: () => Promise.reject(new Error('not asked')),
   refused: () => Promise.reject(new Error('not asked')),
   actingFor: () => api,

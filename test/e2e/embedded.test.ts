@@ -96,7 +96,7 @@ describe('a process that is told too little', () => {
     expect(said).toContain('DATABASE_URL');
   });
 
-  it.each(['workers/main.ts', 'api/main.ts'])('%s, with nothing set, refuses and says what to set', async (main) => {
+  it.each(['workers/main.ts', 'api/main.ts', 'schedulers/main.ts'])('%s, with nothing set, refuses and says what to set', async (main) => {
     const said = await words(main, {});
     for (const name of ['REDIS_URL', 'SUPABASE_URL', 'DATABASE_URL', 'npm start']) expect(said).toContain(name);
   });

@@ -131,6 +131,8 @@ describe('the curl lines of docs/migrating.md', () => {
       '/api/jobs/',
       '/api/jobs?status=completed',
       '/api/jobs/',
+      '/api/queue/trigger-daily-briefs',
+      '/api/queue/stats',
     ]);
   });
 
@@ -139,7 +141,9 @@ describe('the curl lines of docs/migrating.md', () => {
     const values = { TOKEN: world.apiKey, STORY_ID: await world.createStory('An old story'), USER_ID: user, JOB_ID: await waitingJob(user) };
     const { url, ...init } = parseCurl(line, values);
     const response = await fetch(url.replace('http://localhost:3000', world.apiUrl), init);
-    expect({ ok: response.ok, body: await response.json() }).toMatchObject({ ok: true, body: { success: true, data: expect.any(Object) } });
+    // These two answer as their seed did.
+    const shape = /\/api\/queue\//.test(url) ? {} : { data: expect.any(Object) };
+    expect({ ok: response.ok, body: await response.json() }).toMatchObject({ ok: true, body: { success: true, ...shape } });
   });
 });
 

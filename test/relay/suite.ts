@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { InsufficientCreditsError, PermanentError } from '../../lib/errors.ts';
+import { newDeal, newDocument } from '../db/deal-samples.ts';
 import { newStory } from '../db/worlds.ts';
 import { gate } from '../support/queue-world.ts';
 import { QUEUE, type RelayWorld, startRelayWorld, type Work } from './world.ts';
@@ -82,10 +83,19 @@ export function describeRelay(kind: 'redis' | 'postgres'): void {
       expect((await world.db.failedJobs.list({ limit: 10 })).items).toMatchObject([{ jobId: id, run: 1 }]);
     });
 
+    it('a step of a deal room whose job can never be sent fails, with its document', async () => {
+      const deal = await world.db.deals.create(newDeal(), null);
+      const { document, asked } = await world.db.documents.create(newDocument(deal), {});
+      await world.sql`update job_outbox set payload = '{"documentId": "none"}' where job_id = ${asked?.jobId ?? ''}`;
+      await world.relay.runOnce();
+      expect(await world.db.documents.get(document.id)).toMatchObject({ status: 'failed', statusReason: expect.stringContaining('documentId') });
+      expect((await world.db.failedJobs.list({ limit: 10 })).items).toMatchObject([{ jobId: asked?.jobId, queue: 'document-processing' }]);
+    });
+
     it('kinds that no version can run yet stay in the outbox, and do not keep others from being moved', async () => {
       const user = await world.user();
       const [planned] = await world.sql<{ id: string }[]>`
-        select enqueue_job('daily-brief', 'generate', '{"dealId": "00000000-0000-4000-8000-000000000000"}') as id`;
+        select enqueue_job('source-sync', 'sync', '{"dealId": "00000000-0000-4000-8000-000000000000"}') as id`;
       const unknown = await world.insert(user, 'horoscope', {});
       const known = await world.insert(user);
       expect(await world.relay.runOnce()).toBe(1);
@@ -310,13 +320,13 @@ export function describeRelay(kind: 'redis' | 'postgres'): void {
           clock: { now: Date.now, monotonic: () => performance.now() } as never,
         });
         expect(await cancelJob(QUEUE, flagged, 'By the app')).toBe('cancelled');
-        expect(await world.sweep.runOnce()).toEqual({ resent: 1, cancelled: 1, expired: 0 });
+        expect(await world.sweep.runOnce()).toEqual({ resent: 1, cancelled: 1 });
         expect(await world.row(flagged)).toMatchObject({ status: 'cancelled', error: 'By the app' });
         await work();
         expect(await world.relay.runOnce()).toBe(1);
         await becomes(vanished, { status: 'completed', run: 1 });
         await becomes(waiting, { status: 'completed', run: 1 });
-        expect(await world.sweep.runOnce()).toEqual({ resent: 0, cancelled: 0, expired: 0 });
+        expect(await world.sweep.runOnce()).toEqual({ resent: 0, cancelled: 0 });
       });
 
       it('asks again for a story whose job has vanished', async () => {
@@ -328,6 +338,27 @@ export function describeRelay(kind: 'redis' | 'postgres'): void {
         const { jobId } = (await world.db.stories.get(story.id)) ?? {};
         expect(jobId).not.toBe(asked.jobId);
         expect(await world.service.getJob('story-enhancement', jobId ?? '')).toMatchObject({ state: 'waiting' });
+      });
+
+      it('asks again for steps of a deal room whose job has vanished, under the same id, and ends those that were cancelled', async () => {
+        const deal = await world.db.deals.create(newDeal(), null);
+        const ask = async (name: string) => (await world.db.documents.create(newDocument(deal, { name }), { userId: deal.id })).asked?.jobId ?? '';
+        const [vanished, waiting, flagged] = [await ask('a'), await ask('b'), await ask('c')];
+        expect(await world.relay.runOnce()).toBe(3);
+        const jobs = world.backend.queue('document-processing');
+        await (await jobs.getJob(vanished))?.remove();
+        expect(await world.service.cancelJob('document-processing', flagged, 'By the app')).toBe('cancelled');
+        expect(await world.sweep.runOnce()).toEqual({ resent: 1, cancelled: 1 });
+        const found =
+          await world.sql`select d.name, d.status, d.status_reason, s.job_id from documents d join deal_steps s on s.key = d.id::text order by 1`;
+        expect(found).toEqual([
+          { name: 'a', status: 'waiting', status_reason: null, job_id: vanished },
+          { name: 'b', status: 'waiting', status_reason: null, job_id: waiting },
+          { name: 'c', status: 'cancelled', status_reason: 'By the app', job_id: flagged },
+        ]);
+        expect(await world.relay.runOnce()).toBe(1);
+        expect(await world.service.getJob('document-processing', vanished)).toMatchObject({ state: 'waiting', userId: deal.id });
+        expect(await world.sweep.runOnce()).toEqual({ resent: 0, cancelled: 0 });
       });
 
       it('leaves the work to one process at a time', async () => {

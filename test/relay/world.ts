@@ -83,7 +83,6 @@ export async function startRelayWorld(kind: 'redis' | 'postgres'): Promise<Relay
     intervalMs: 60_000,
     // The rows of a test are as young as it is: the clock runs ahead instead of waiting.
     graceMs: -60_000,
-    expireAfterMs: 0,
     poke: () => undefined,
     clock: systemClock,
     log: silentLogger,
@@ -117,8 +116,8 @@ export async function startRelayWorld(kind: 'redis' | 'postgres'): Promise<Relay
     },
     outbox: (jobId) => sql`select * from job_outbox where job_id = ${jobId} order by id`,
     clear: async () => {
-      for (const queue of [QUEUE, 'story-enhancement'] as const) await backend.queue(queue).obliterate({ force: true });
-      await sql`truncate jobs, job_outbox, stories, failed_jobs, conversations cascade`;
+      for (const queue of [QUEUE, 'story-enhancement', 'document-processing'] as const) await backend.queue(queue).obliterate({ force: true });
+      await sql`truncate jobs, job_outbox, stories, failed_jobs, conversations, deals, documents, deal_steps cascade`;
     },
     stop: async () => {
       await backend.close();

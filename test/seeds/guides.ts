@@ -30,6 +30,9 @@ export const curlLines: readonly string[] = read('002.sh')
   .split('\n\n')
   .filter((line) => !line.includes(':8081'));
 
+/** Every curl line of the guide of the deal room workers. */
+export const dealCurlLines: readonly string[] = read('004.sh').replace(/^#.*$/gm, '').trim().split(/\n+/);
+
 export interface Request {
   url: string;
   method: string;
@@ -41,7 +44,7 @@ export interface Request {
 export function requestOf(line: string, { url, token, storyId }: { url: string; token: string; storyId: string }): Request {
   const job = `story-enhancement-${storyId}`;
   const filled = line
-    .replace(/http:\/\/[\w-]+:5000/, url)
+    .replace(/http:\/\/[\w-]+:(?:5000|3000)/, url)
     .replace('story-enhancement-story-uuid', job)
     .replace('{job-id}', job);
   const request = parseCurl(filled, { TOKEN: token });

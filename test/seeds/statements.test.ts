@@ -1,9 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createProducers } from '../../lib/producers.ts';
 import { type ApiProcess, eventually, startWorld, type World } from '../support/world.ts';
-import { curlLines, requestOf, statements, withIds } from './guides.ts';
+import { curlLines, dealCurlLines, requestOf, statements, withIds } from './guides.ts';
 import { installOldTables } from './old.ts';
 
 const START_MS = 120_000;
@@ -14,11 +17,17 @@ describe.each([
 ])('the guides of the old workers, on %s', (_, before) => {
   let world: World;
   let api: ApiProcess;
+  let files: string;
   beforeAll(async () => {
-    world = await startWorld({ queue: 'redis', env: { AI_PROVIDER: 'local', POLLING_INTERVAL: '200' }, ...(before ? { before } : {}) });
+    files = mkdtempSync(join(tmpdir(), 'hivepulse-seeds-'));
+    const env = { AI_PROVIDER: 'local', POLLING_INTERVAL: '200', STORAGE_DIR: files, ...dealEnvironment };
+    world = await startWorld({ queue: 'redis', env, ...(before ? { before } : {}) });
     [api] = await Promise.all([world.startApi(), world.startWorker()]);
   }, START_MS);
-  afterAll(() => world?.stop());
+  afterAll(async () => {
+    await world?.stop();
+    rmSync(files, { recursive: true });
+  });
 
   const newConversation = async (user: string): Promise<string> => {
     const [row] = await world.sql<{ id: string }[]>`insert into conversations (user_id, title) values (${user}, 'New') returning id`;
@@ -127,7 +136,49 @@ describe.each([
       expect({ ok: response.ok, body: await response.json() }).toMatchObject({ ok: true, body: { success: true, data: bodyOf(line, storyId) } });
     },
   );
+
+  it.each(dealCurlLines.map((line, index) => [index + 1, line] as const))('answers line %i of the deal room’s guide: %s', async (_index, line) => {
+    const { deal } = (await api.call('POST', '/api/deals', { name: 'Project Falcon' })).body.data;
+    const { url, ...init } = requestOf(line, { url: api.url, token: world.env.API_KEYS ?? '', storyId: '' });
+    const response = await fetch(url, init);
+    const body: unknown = await response.json();
+    expect(response.ok).toBe(true);
+    if (url.endsWith('/stats')) {
+      const counts = { waiting: expect.any(Number), active: expect.any(Number), completed: expect.any(Number), failed: expect.any(Number) };
+      const stats = { dailyBrief: counts, documentProcessing: counts, emailProcessing: counts, sourceSync: counts };
+      expect(body).toMatchObject({ success: true, stats });
+    } else {
+      expect(body).toMatchObject({ success: true, jobs: expect.arrayContaining([expect.objectContaining({ dealId: deal.id })]) });
+    }
+  });
+
+  it('does what the deal room’s guide asks for from app code, and by its route', async () => {
+    const { deal } = (await api.call('POST', '/api/deals', { name: 'Project Heron' })).body.data;
+    const text = 'The supplier may terminate this agreement upon a change of control of the company.';
+    const upload = await api.call('POST', `/api/documents?dealId=${deal.id}&name=supply.txt`, text, { 'content-type': 'text/plain' });
+    const { document } = upload.body.data;
+    const mail = { dealId: deal.id, fromAddress: 'ana@example.com', subject: 'Schedules', text: 'We cannot sign before you send the schedules.' };
+    const { email } = (await api.call('POST', '/api/emails', mail)).body.data;
+    await eventually(async () => (await api.call('GET', `/api/documents/${document.id}`)).body.data.document.status === 'ready', 60_000);
+
+    const app = createProducers(async () => ({ ...world.service, close: async () => undefined }));
+    const done = async ({ queue, jobId }: Awaited<ReturnType<typeof app.queueDailyBrief>>) => app.waitForJob(queue, jobId, { timeoutMs: 30_000 });
+    for (const operation of ['summarize', 'extract_risks', 'classify'] as const) {
+      await expect(done(await app.queueDocumentProcessing(document.id, deal.id, operation))).resolves.toMatchObject({ documentId: document.id });
+    }
+    for (const operation of ['analyze_sentiment', 'detect_blocker'] as const) {
+      await expect(done(await app.queueEmailProcessing(email.id, deal.id, operation))).resolves.toMatchObject({ emailId: email.id });
+    }
+    await expect(done(await app.queueDailyBrief(deal.id))).resolves.toMatchObject({ dealId: deal.id, edition: 1, empty: false });
+    await expect(app.queueSourceSync(deal.id, 'gdrive', 'incremental')).rejects.toMatchObject({ code: 'not_there_yet' });
+
+    const route = await api.call('POST', `/api/documents/${document.id}/process`, { documentId: document.id, dealId: deal.id });
+    expect(route.body).toMatchObject({ success: true, message: 'Processing started' });
+  });
 });
+
+/** As the deal room's guide has it, but for what the servers of this test say. */
+const dealEnvironment = { DAILY_BRIEF_TIME: '0 8 * * *', TIMEZONE: 'America/New_York' };
 
 /** The transaction, and the two statements that set a row back and cancel it; `…` is left for the job's id. */
 function readmeSql({ user, story }: { user: string; story: string }): string[] {

@@ -24,6 +24,10 @@ export interface LlmServer {
   readonly anthropicBaseUrl: string;
   /** What the model says from now on: JSON, a text, or either made from the request. `usage` defaults to 100 tokens in, 20 out. */
   answerWith(answer: LlmAnswer, usage?: { input_tokens: number; output_tokens: number }): void;
+  /** The smallest answer that fits a request's schema: what is said without `answerWith`. */
+  minimal(request: LlmRequest): unknown;
+  /** From now on every request of this kind gets status 400; undefined: none. */
+  rejectWhere(condition: ((request: LlmRequest) => boolean) | undefined): void;
   /** The next `times` requests get this status, in the vendor's own error shape with `error`'s code and type. */
   fail(status: number, headers?: Readonly<Record<string, string>>, times?: number, error?: { code?: string; type?: string; message?: string }): void;
   /** The next `times` answers are a sentence instead of JSON. */
@@ -70,12 +74,13 @@ type Exchange = { request: LlmRequest; text: string; response: ServerResponse };
 /** True when the fault has answered; false lets the request go on to the model. */
 type Fault = (exchange: Exchange) => boolean | Promise<boolean>;
 
+const NONE_REJECTED = { rejected: undefined as ((request: LlmRequest) => boolean) | undefined };
 const DEFAULT_USAGE = { input_tokens: 100, output_tokens: 20 };
 const GARBAGE = 'I would rather tell you a story about a fox.';
 const SECRET_HEADERS = new Set(['authorization', 'x-api-key']);
 
 export async function startLlm(): Promise<LlmServer> {
-  const state = { journal: [] as LlmRequest[], faults: [] as Fault[], answer: minimalAnswer as LlmAnswer, usage: DEFAULT_USAGE };
+  const state = { journal: [] as LlmRequest[], faults: [] as Fault[], answer: minimalAnswer as LlmAnswer, usage: DEFAULT_USAGE, ...NONE_REJECTED };
   const pending = new Map<string, string>();
   const model = await startModel(pending, () => state.usage);
 
@@ -95,6 +100,10 @@ export async function startLlm(): Promise<LlmServer> {
       request.aborted ||= !response.writableFinished;
     });
     const exchange = { request, text, response };
+    if (state.rejected?.(request)) {
+      failure(400, {}, { message: 'refused' })(exchange);
+      return;
+    }
     const fault = state.faults.shift();
     if (fault && (await fault(exchange))) return;
     if (request.method === 'GET') sendModel(exchange);
@@ -105,13 +114,17 @@ export async function startLlm(): Promise<LlmServer> {
     handle(incoming, response).catch((error: unknown) => response.destroy(error instanceof Error ? error : undefined));
   });
 
-  const reset = () => Object.assign(state, { journal: [], faults: [], answer: minimalAnswer, usage: DEFAULT_USAGE });
+  const reset = () => Object.assign(state, { journal: [], faults: [], answer: minimalAnswer, usage: DEFAULT_USAGE, ...NONE_REJECTED });
   return {
     url: front.url,
     openaiBaseUrl: `${front.url}/v1`,
     anthropicBaseUrl: front.url,
     answerWith: (answer, usage = DEFAULT_USAGE) => {
       Object.assign(state, { answer, usage });
+    },
+    minimal: minimalAnswer,
+    rejectWhere: (condition) => {
+      state.rejected = condition;
     },
     fail: (status, headers = {}, times = 1, error = {}) => {
       for (let count = 0; count < times; count += 1) state.faults.push(failure(status, headers, error));

@@ -53,6 +53,8 @@ export interface ApiReply {
 
 export interface ApiProcess extends TestProcess {
   url: string;
+  /** Of a service. */
+  key: string;
   /** With the key of a service unless `headers` say otherwise; `body` is sent as JSON, a string as it is. */
   call(method: string, path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<ApiReply>;
 }
@@ -226,9 +228,10 @@ export async function eventually<T>(ask: () => Promise<T | undefined | false> | 
 const ASK_AGAIN_MS = 20;
 
 /** Calls of an API process, or of `npm start`, with the key of a service. */
-export function apiAt(url: string, key = API_KEY): Pick<ApiProcess, 'url' | 'call'> {
+export function apiAt(url: string, key = API_KEY): Pick<ApiProcess, 'url' | 'key' | 'call'> {
   return {
     url,
+    key,
     call: async (method, path, body, headers = {}) => {
       const reply = await fetch(url + path, {
         method,
@@ -254,6 +257,8 @@ export function baseEnvironment(): Record<string, string> {
     OPENAI_API_KEY: OPENAI_KEY,
     STORY_ENHANCEMENT_BACKOFF_DELAY: '100',
     SHUTDOWN_TIMEOUT_MS: '10000',
+    // Chores that come due while a test runs would be work that it does not expect.
+    SCHEDULER: 'off',
   };
 }
 

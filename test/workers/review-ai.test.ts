@@ -7,6 +7,7 @@ import type { JobContext } from '../../lib/queue/processor.ts';
 import type { WorkerDeps } from '../../workers/index.ts';
 import processors from '../../workers/review-ai.ts';
 import { contextWith } from '../reviews/support.ts';
+import { noDealRoom } from '../support/no-deal-room.ts';
 import { noMail } from '../support/no-mail.ts';
 import { type EmbeddedTestDb, startEmbeddedDb } from '../support/pglite.ts';
 
@@ -30,7 +31,7 @@ async function setUp(type: keyof typeof processors, payload: unknown) {
     job: { queue: 'review-ai', name: type, id, attempt: 1, maxAttempts: 3 },
     meta: { correlationId: 'c', enqueuedAt: '2026-11-22T00:00:00.000Z', userId, rowId: id },
     runId: randomUUID(),
-    deps: { db, clock: systemClock, compute: createCompute(), sampleLimit: 1_000, mail: noMail },
+    deps: { db, clock: systemClock, compute: createCompute(), sampleLimit: 1_000, mail: noMail, ...noDealRoom },
   };
   return { jobContext, progress, stored: () => db.reviewJobs.get(id) };
 }

@@ -2,12 +2,13 @@ import { z } from 'zod';
 import { aiVariables, googleVariables, microsoftVariables } from './domains.ts';
 import { apiVariables, logVariables, schedulerVariables, workerVariables } from './process.ts';
 import { allQueueSettings } from './queues.ts';
-import { databaseVariables, producerVariables, queueVariables } from './services.ts';
+import { databaseVariables, producerVariables, queueVariables, storageVariables } from './services.ts';
 
 /** In the order of `.env.example`. */
 export const groups = [
   { title: 'Queue', variables: queueVariables },
   { title: 'Database', variables: databaseVariables },
+  { title: 'Files', variables: storageVariables },
   { title: 'AI', variables: aiVariables },
   { title: 'API', variables: apiVariables },
   { title: 'Worker', variables: workerVariables },
@@ -22,6 +23,7 @@ export const groups = [
 export const environment = z.object({
   ...queueVariables,
   ...databaseVariables,
+  ...storageVariables,
   ...aiVariables,
   ...apiVariables,
   ...workerVariables,

@@ -22,6 +22,10 @@ export const apiVariables = {
   ADMIN_USER: variable(anyText, { meaning: 'Basic auth for people at /admin/queues and /metrics; with ADMIN_PASSWORD.' }),
   ADMIN_PASSWORD: variable(anyText, { meaning: 'See ADMIN_USER.', secret: true }),
   BODY_LIMIT_BYTES: variable(wholeNumber(1_024, 1_073_741_824), { meaning: 'Longer bodies are answered with 413.', default: '1048576' }),
+  DOCUMENT_LIMIT_BYTES: variable(wholeNumber(1_024, 5_368_709_120), {
+    meaning: 'Longer documents are answered with 413. Supabase Storage has a limit of its own (50 MB at first): raise both.',
+    default: '104857600',
+  }),
   RATE_LIMIT_PER_MINUTE: variable(wholeNumber(1, 1_000_000), {
     meaning: 'Requests per caller and minute, counted by each API process. The default lets twenty jobs be polled every 2 s.',
     default: '600',
@@ -79,7 +83,14 @@ export const schedulerVariables = {
     default: 'one',
   }),
   SCHEDULE_CATCH_UP_WINDOW_MS: variable(milliseconds(0), { meaning: 'Missed runs older than this are left out, in ms.', default: '43200000' }),
-  BRIEF_WEBHOOK_URL: variable(webUrl('https://example.com/briefs'), { meaning: 'Finished briefs are posted there.', secret: true }),
+  BRIEF_WEBHOOK_URL: variable(webUrl('https://example.com/briefs'), {
+    meaning: 'Finished briefs of deals that ask for it are posted there as JSON, each edition once; its id is the Idempotency-Key.',
+    secret: true,
+  }),
+  BRIEF_FROM: variable(matching(/^(?:[^<>@\r\n"]+ <[^\s<>@]+@[^\s<>@]+>|[^\s<>@]+@[^\s<>@]+)$/, 'a sender such as Hivepulse <briefs@example.com>'), {
+    meaning: 'Sender of briefs that are mailed; with SMTP_URL. Most servers want a domain of yours here.',
+    default: 'Hivepulse <briefs@localhost>',
+  }),
 };
 
 export const logVariables = {
@@ -95,7 +106,8 @@ export const logVariables = {
     secret: true,
   }),
   SMTP_URL: variable(url(['smtp:', 'smtps:'], 'smtps://user:password@mail.example.com'), {
-    meaning: 'Briefs and alerts are mailed through it.',
+    meaning:
+      'Briefs are mailed through it, to the addresses that their deals name, from BRIEF_FROM. smtps: is encrypted from the start; smtp: where the server offers it, with ?requireTLS=true or not at all.',
     secret: true,
   }),
   HIVEPULSE_ALLOW_VARIABLES: variable(list(anyText), {

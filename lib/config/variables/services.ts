@@ -73,6 +73,17 @@ export const databaseVariables = {
   }),
 };
 
+export const storageVariables = {
+  STORAGE_BUCKET: variable(matching(/^[a-z0-9][a-z0-9._-]{0,62}$/, 'lower-case letters, digits, . _ and - (63 at most)'), {
+    meaning: 'Bucket of Supabase Storage that documents are kept in; made, private, when it is missing.',
+    default: 'hivepulse',
+  }),
+  STORAGE_DIR: variable(anyText, {
+    meaning:
+      'Folder that documents are kept in instead of Supabase Storage; API and workers must share it. Not set: Supabase Storage, or files in HIVEPULSE_DATA_DIR where no SUPABASE_URL is named.',
+  }),
+};
+
 export const producerVariables = {
   HIVEPULSE_URL: variable(webUrl('http://127.0.0.1:3000'), {
     meaning: 'The Hivepulse API, for apps that import the helpers and have no queue in their environment, and for the command line.',

@@ -1,8 +1,10 @@
 /** The package ships no types; this is the part that Hivepulse uses. */
 declare module 'html-to-text' {
   export interface Element {
+    /** Of the tag; text has none. */
+    name: string;
     attribs: Record<string, string>;
-    children: unknown[];
+    children: Element[];
   }
   export interface Builder {
     options: { formatters: Record<string, Formatter> };
@@ -10,6 +12,12 @@ declare module 'html-to-text' {
     metadata: unknown;
     addInline(text: string, options?: { noWordTransform?: boolean }): void;
     openBlock(options: { leadingLineBreaks: number }): void;
+    openTable(): void;
+    openTableRow(): void;
+    openTableCell(options: object): void;
+    closeTableCell(options: object): void;
+    closeTableRow(): void;
+    closeTable(options: { tableToString: (rows: { text: string }[][]) => string; leadingLineBreaks: number; trailingLineBreaks: number }): void;
     closeBlock(options: { trailingLineBreaks: number }): void;
   }
   export type Formatter = (

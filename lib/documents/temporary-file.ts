@@ -1,0 +1,52 @@
+import { createHash } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { PermanentError } from '../errors.ts';
+
+export interface TemporaryFile {
+  path: string;
+  sizeBytes: number;
+  /** SHA-256, hex. */
+  contentHash: string;
+}
+
+/**
+ * Writes a stream to a file of this machine's temporary folder for as long as `use` takes; it is removed whatever happens. Throws `PermanentError`
+ * (`document_too_large`) when there is more than `limitBytes`.
+ */
+export async function withTemporaryFile<T>(
+  source: AsyncIterable<Uint8Array>,
+  { limitBytes, signal }: { limitBytes: number; signal: AbortSignal },
+  use: (file: TemporaryFile) => Promise<T>,
+): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), 'hivepulse-document-'));
+  try {
+    const path = join(folder, 'file');
+    const hash = createHash('sha256');
+    let sizeBytes = 0;
+    const counted = async function* (): AsyncGenerator<Uint8Array> {
+      for await (const chunk of source) {
+        sizeBytes += chunk.length;
+        if (sizeBytes > limitBytes) throw tooLarge(limitBytes);
+        hash.update(chunk);
+        yield chunk;
+      }
+    };
+    await pipeline(counted, createWriteStream(path, { mode: 0o600 }), { signal });
+    return await use({ path, sizeBytes, contentHash: hash.digest('hex') });
+  } catch (error) {
+    // A pipeline ends with an error of its own, whatever the reason was.
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function tooLarge(limitBytes: number): PermanentError {
+  const message = `The file is larger than the ${Math.floor(limitBytes / 1024 / 1024)} MiB that a document may have (DOCUMENT_LIMIT_BYTES): split it, or compress its pictures`;
+  return new PermanentError(message, { code: 'document_too_large', details: { limitBytes } });
+}

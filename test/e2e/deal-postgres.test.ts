@@ -1,0 +1,3 @@
+import { dealSuite } from './deal-suite.ts';
+
+dealSuite('postgres');
