@@ -19,6 +19,7 @@ import { createCore, createRelayServices, createWorkerServices } from '../start/
 import { runProcess } from '../start/process.ts';
 import { createDemoApi, type DemoApi } from './api.ts';
 import { createCustomer, reportCredits } from './customer.ts';
+import type { DemoKind } from './kind.ts';
 import { kinds } from './kinds/index.ts';
 import { createBars, createLines, type ProgressDisplay } from './progress.ts';
 import { hasSucceeded, renderReport, toJson } from './report.ts';
@@ -29,10 +30,16 @@ import { seconds } from './text.ts';
 const STOP_WITHIN_MS = 10 * SECOND;
 
 await runProcess(async () => {
-  const { json, out, answers } = parseArgs({
-    options: { json: { type: 'boolean', default: false }, out: { type: 'string', default: 'demo-output' }, answers: { type: 'string' } },
+  const { json, out, answers, only } = parseArgs({
+    options: {
+      json: { type: 'boolean', default: false },
+      out: { type: 'string', default: 'demo-output' },
+      answers: { type: 'string' },
+      only: { type: 'string' },
+    },
   }).values;
   if (answers !== undefined && !/^[1-9]\d{0,5}$/.test(answers)) throw new Error(`--answers takes a number from 1 on, not "${answers}"`);
+  const chosen = chooseKinds(only);
   const say = (text: string): void => void (json || process.stdout.write(`${text}\n`));
   const folder = makeFolder();
   const warnings: string[] = [];
@@ -45,7 +52,7 @@ await runProcess(async () => {
   process.once('exit', display.stop);
   const width = Math.min(100, process.stdout.columns || 100);
   const customer = await createCustomer(api);
-  const outcomes = await runKinds(kinds, {
+  const outcomes = await runKinds(chosen, {
     tools: { api, customer, sql, google, outputFolder: resolve(out), answers: answers === undefined ? undefined : Number(answers) },
     display,
     width,
@@ -63,6 +70,15 @@ await runProcess(async () => {
   process.exitCode = 1;
   if (warnings.length > 0) process.stderr.write(`\nThe last warnings:\n${warnings.slice(-20).join('')}`);
 });
+
+/** Throws for a name that no kind has. */
+function chooseKinds(only: string | undefined): readonly DemoKind[] {
+  if (only === undefined) return kinds;
+  const names = only.split(',').map((name) => name.trim());
+  const unknown = names.find((name) => !kinds.some((kind) => kind.name === name));
+  if (unknown !== undefined) throw new Error(`--only takes ${kinds.map(({ name }) => name).join(', ')}, separated by commas; not "${unknown}"`);
+  return kinds.filter(({ name }) => names.includes(name));
+}
 
 interface Booted {
   url: string;

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -35,7 +34,8 @@ export async function withTemporaryFile<T>(
         yield chunk;
       }
     };
-    await pipeline(counted, createWriteStream(path, { mode: 0o600 }), { signal });
+    const handle = await open(path, 'wx', 0o600);
+    await pipeline(counted, handle.createWriteStream(), { signal });
     return await use({ path, sizeBytes, contentHash: hash.digest('hex') });
   } catch (error) {
     // A pipeline ends with an error of its own, whatever the reason was.

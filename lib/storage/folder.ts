@@ -3,7 +3,6 @@
  * database and the folder may differ by the files of the last second, as after a crash of any storage that answered too early; nothing is flushed by force.
  */
 import { randomUUID } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, rename, rm, rmdir, stat, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { addAbortSignal } from 'node:stream';
@@ -45,7 +44,9 @@ export function createFolderStorage(folder: string, { stallMs = STALL_MS }: Fold
       });
       try {
         await ownErrors(async () => {
-          await pipeline(bytes, createWriteStream(partial, { flags: 'wx', mode: 0o600 }));
+          // Opened beforehand: a stream that is ended before it has opened its file makes it afterwards.
+          const handle = await open(partial, 'wx', 0o600);
+          await pipeline(bytes, handle.createWriteStream());
           await moveTo(partial, file);
         }, root);
       } catch (error) {

@@ -181,7 +181,9 @@ describe('the demo', () => {
 
   it('asks the model when there is a key, and says so; the log is apart from it', { timeout: DEMO_MS }, async () => {
     llm.answerWith(answerOf);
-    const { code, output, errors } = await outcomeOf(startDemo(FEW, { ...withModel(), LOG_LEVEL: 'info' }));
+    const { code, output, errors } = await outcomeOf(
+      startDemo([...FEW, '--only', 'stories,replies,prompts,conversation'], { ...withModel(), LOG_LEVEL: 'info' }),
+    );
     expect(code).toBe(0);
     expect(errors).toContain('"message":"job completed"');
     expect(output).not.toContain('"message"');
@@ -196,11 +198,19 @@ describe('the demo', () => {
 
   it('ends with code 1 when jobs fail, and prints which and why', { timeout: DEMO_MS }, async () => {
     llm.fail(401, {}, 400);
-    const { code, output } = await outcomeOf(startDemo([], withModel()));
+    const { code, output } = await outcomeOf(startDemo(['--only', 'stories,replies,reviews,prompts,sentiment,mailbox'], withModel()));
     expect(code).toBe(1);
-    expect(output).toMatch(/75 of 84 jobs failed/);
+    expect(output).toMatch(/33 of 36 jobs failed/);
     expect(output).toMatch(/│ Given back: the job failed or was cancelled +│ 21 +│ \+25 /);
     expect(output).toMatch(/“540 million private Facebook records found on public Internet” \(job story-enhancement-.*OPENAI_API_KEY/);
+  });
+
+  it('ends with code 1 and says which parts there are when one is asked for that is none', async () => {
+    const { code, errors } = await outcomeOf(startDemo(['--only', 'stories,tales']));
+    expect({ code, errors }).toEqual({
+      code: 1,
+      errors: expect.stringContaining('--only takes stories, replies, reviews, prompts, sentiment, conversation, mailbox, dealRoom'),
+    });
   });
 
   it('ends with code 1 and says so when a setting is wrong', { timeout: DEMO_MS }, async () => {
