@@ -7,8 +7,8 @@ import { type ApiProcess, eventually, startWorld, type World } from '../test/sup
 import type { Bench, Figure } from './report.ts';
 
 const LATENCY_MS = 400;
-const DOCUMENTS = 100;
-const EMAILS = 240;
+const DOCUMENTS = 150;
+const EMAILS = 480;
 const LONGEST_MS = 10 * 60_000;
 /** Of the contract's table. */
 const DOCUMENT_PLACES = 5;
@@ -28,8 +28,15 @@ interface Bed {
   dealId: string;
 }
 
+interface BedOptions {
+  /** Of all processes. */
+  env?: Readonly<Record<string, string>>;
+  /** Of the worker alone. */
+  worker?: Readonly<Record<string, string>>;
+}
+
 /** Redis, Postgres and its API, a model server that answers after 400 ms, an API process and one worker process. */
-async function withBed<T>(env: Readonly<Record<string, string>>, use: (bed: Bed) => Promise<T>): Promise<T> {
+async function withBed<T>({ env, worker: own }: BedOptions, use: (bed: Bed) => Promise<T>): Promise<T> {
   const files = mkdtempSync(join(tmpdir(), 'hivepulse-bench-files-'));
   const world = await startWorld({
     queue: 'redis',
@@ -40,7 +47,7 @@ async function withBed<T>(env: Readonly<Record<string, string>>, use: (bed: Bed)
     // The smallest answer that fits each question.
     world.llm.reset();
     const api = await world.startApi({ LOG_LEVEL: 'info', DATABASE_URL: world.postgres.url });
-    const worker = world.start('workers/main.ts', { LOG_LEVEL: 'info', WORKER_ID: 'measured', DATABASE_URL: world.postgres.url });
+    const worker = world.start('workers/main.ts', { LOG_LEVEL: 'info', WORKER_ID: 'measured', DATABASE_URL: world.postgres.url, ...own });
     await worker.entry(({ message }) => message === 'worker started, waiting for jobs');
     const { body } = await api.call('POST', '/api/deals', { name: 'Bench' });
     return await use({ world, api, dealId: body.data.deal.id });
@@ -114,8 +121,15 @@ async function settled({ world }: Bed, subject: string, count: number): Promise<
   await world.sql`delete from deal_steps where subject = ${subject}`;
 }
 
+/** What a worker needs that reaches its database by `DATABASE_URL` alone, instead of through the Supabase API (@supabase/lite here). */
+const DIRECT = { SUPABASE_URL: '', SUPABASE_SERVICE_ROLE_KEY: '', SUPABASE_PUBLISHABLE_KEY: '' };
+
 async function pipelines(): Promise<Figure[]> {
-  return withBed({}, async (bed) => {
+  return [...(await pipelinesOf('', DIRECT)), ...(await pipelinesOf('.supabase', {}))];
+}
+
+async function pipelinesOf(way: string, worker: Readonly<Record<string, string>>): Promise<Figure[]> {
+  return withBed({ worker }, async (bed) => {
     await documentsPerSecond(bed, DOCUMENT_PLACES);
     const documents = await documentsPerSecond(bed, DOCUMENTS);
     await emailsPerSecond(bed, EMAIL_PLACES);
@@ -131,8 +145,8 @@ async function pipelines(): Promise<Figure[]> {
       n,
     });
     return [
-      against('documents.pipeline', documents, DOCUMENT_PLACES, CALLS.document, DOCUMENTS),
-      against('emails.pipeline', emails, EMAIL_PLACES, CALLS.email, EMAILS),
+      against(`documents.pipeline${way}`, documents, DOCUMENT_PLACES, CALLS.document, DOCUMENTS),
+      against(`emails.pipeline${way}`, emails, EMAIL_PLACES, CALLS.email, EMAILS),
     ];
   });
 }
@@ -155,7 +169,7 @@ async function files(): Promise<Figure[]> {
     return [];
   }
   const found = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-  return withBed({ AI_PROVIDER: 'local' }, async (bed) => {
+  return withBed({ env: { AI_PROVIDER: 'local' } }, async (bed) => {
     const started = performance.now();
     for (const { parentPath, name } of found)
       await upload(bed, `${parentPath.split('/').at(-1)}/${name}`.replace('/', ' - '), new Uint8Array(readFileSync(`${parentPath}/${name}`)));

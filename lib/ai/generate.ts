@@ -46,8 +46,10 @@ export function createGenerator(deps: GeneratorDeps): Generate {
       await deps.books.enter(question, { outcome: 'ok', model: stored.model, cached: true, durationMs: 0 });
       return { ...described(answerer, request), ...stored, cached: true, usage: NOTHING, costUsd: 0 };
     }
-    const answer = await ask(deps, answerer, question, request);
-    if (key !== undefined) await store(deps, key, answerer, request, answer);
+    const keep = async (value: z.infer<typeof request.schema>, model: string): Promise<void> => {
+      if (key !== undefined) await store(deps, key, answerer, request, { value, model });
+    };
+    const answer = await ask(deps, answerer, question, request, keep);
     return { ...described(answerer, request), ...answer, cached: false };
   };
 }
@@ -61,20 +63,31 @@ interface Answer<T> {
   costUsd: number;
 }
 
-async function ask<T>(deps: GeneratorDeps, { provider, model }: Answerer, question: Question, request: GenerateRequest<T>): Promise<Answer<T>> {
+async function ask<T>(
+  deps: GeneratorDeps,
+  { provider, model }: Answerer,
+  question: Question,
+  request: GenerateRequest<T>,
+  keep: (value: T, model: string) => Promise<void>,
+): Promise<Answer<T>> {
   const call = (repair?: { answer: string; problem: string }) => {
     const options = { signal: question.caller.signal, timeoutMs: deps.timeoutMs, model, ...(repair ? { repair } : {}) };
-    return deps.meter.run(question, estimate(request, repair), () => provider.generate(request, options));
+    return deps.meter.run(question, estimate(request, repair), async () => {
+      const answered = await provider.generate(request, options);
+      const checked = request.schema.safeParse(answered.value);
+      // Kept while the books are written.
+      return { ...answered, checked, kept: checked.success ? keep(checked.data, answered.model) : undefined };
+    });
   };
   const first = await call();
-  const checked = request.schema.safeParse(first.value);
-  if (checked.success) return { ...first, value: checked.data };
+  await first.kept;
+  if (first.checked.success) return { value: first.checked.data, model: first.model, usage: first.usage, costUsd: first.costUsd };
   // A local task gives the same answer again.
-  if (provider.name === 'local') throw invalidAnswer(request, first, checked.error);
-  const second = await call({ answer: textOf(first.value), problem: problemsOf(checked.error) });
-  const rechecked = request.schema.safeParse(second.value);
-  if (!rechecked.success) throw invalidAnswer(request, second, rechecked.error);
-  return { value: rechecked.data, model: second.model, usage: sum(first.usage, second.usage), costUsd: first.costUsd + second.costUsd };
+  if (provider.name === 'local') throw invalidAnswer(request, first, first.checked.error);
+  const second = await call({ answer: textOf(first.value), problem: problemsOf(first.checked.error) });
+  await second.kept;
+  if (!second.checked.success) throw invalidAnswer(request, second, second.checked.error);
+  return { value: second.checked.data, model: second.model, usage: sum(first.usage, second.usage), costUsd: first.costUsd + second.costUsd };
 }
 
 /** A stored answer that no longer fits its schema is asked for again. */
@@ -91,7 +104,7 @@ async function store<T>(
   key: string,
   { provider }: Answerer,
   { prompt }: GenerateRequest<T>,
-  answer: Answer<T>,
+  answer: Pick<Answer<T>, 'value' | 'model'>,
 ): Promise<void> {
   const entry = { value: answer.value, model: answer.model, promptId: prompt.id, promptVersion: prompt.version, provider: provider.name };
   await ledger.store(key, entry).catch((error: unknown) => {

@@ -42,8 +42,7 @@ const NOTHING = { items: [], nextCursor: null };
 /** `documents`, their text and their risks: as the service role, or as a signed-in user, who reads alone. */
 export function createDocumentsTable(client: Client): DocumentsTable {
   const chunksAfter = async (id: string, ordinal: number) => {
-    const found = client.from('document_chunks').select('ordinal,text,kind,section,spans,tokens').eq('document_id', id).gt('ordinal', ordinal);
-    return z.array(chunkRow).parse(await answer(found.order('ordinal').limit(PAGE)));
+    return callJson(client, 'document_chunks_page', { p_document: id, p_after: ordinal, p_limit: PAGE }, z.array(chunkRow));
   };
 
   return {
@@ -59,8 +58,8 @@ export function createDocumentsTable(client: Client): DocumentsTable {
 
     async get(id) {
       if (!isUuid(id)) return undefined;
-      const found = firstRow(await answer(client.from('documents').select().eq('id', id).limit(1)));
-      return found === undefined ? undefined : parseDocument(found);
+      const found = await callJson(client, 'read_document', { p_id: id }, z.unknown());
+      return found === null ? undefined : parseDocument(found);
     },
 
     async list({ limit, cursor, dealId, status, workstream }) {

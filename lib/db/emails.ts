@@ -5,7 +5,7 @@ import { askedSteps, stepOptions } from './documents.ts';
 import { parseBlocker, parseEmail } from './email-rows.ts';
 import { requireUuid } from './job-rows.ts';
 import { newestFirst } from './newest-first.ts';
-import { answer, type Client, callJson, firstRow } from './rest.ts';
+import { type Client, callJson } from './rest.ts';
 import { isUuid, jsonText, storableText } from './rows.ts';
 
 const created = z.object({ email: z.unknown(), outcome: z.enum(['created', 'known']), asked: askedSteps });
@@ -26,8 +26,8 @@ export function createEmailsTable(client: Client): EmailsTable {
 
     async get(id) {
       if (!isUuid(id)) return undefined;
-      const found = firstRow(await answer(client.from('emails').select().eq('id', id).limit(1)));
-      return found === undefined ? undefined : parseEmail(found);
+      const found = await callJson(client, 'read_email', { p_id: id }, z.unknown());
+      return found === null ? undefined : parseEmail(found);
     },
 
     async list({ limit, cursor, dealId, threadId }) {
