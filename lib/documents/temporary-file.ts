@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, open, rm } from 'node:fs/promises';
+import { mkdtemp, open, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { DAY } from '../clock.ts';
 import { PermanentError } from '../errors.ts';
 
 export interface TemporaryFile {
@@ -12,16 +13,36 @@ export interface TemporaryFile {
   contentHash: string;
 }
 
+const PREFIX = 'hivepulse-document-';
+/** Longer than any document takes. */
+const LEFT_BEHIND_MS = DAY;
+
+let removed: Promise<void> | undefined;
+
+/** Documents that a process left in `folder` when it was killed: they are somebody's secrets. */
+export async function removeLeftBehind(folder: string): Promise<void> {
+  const names = (await readdir(folder)).filter((name) => name.startsWith(PREFIX));
+  await Promise.all(
+    names.map(async (name) => {
+      const { mtimeMs } = await stat(join(folder, name));
+      if (Date.now() - mtimeMs > LEFT_BEHIND_MS) await rm(join(folder, name), { recursive: true, force: true });
+    }),
+  );
+}
+
 /**
  * Writes a stream to a file of this machine's temporary folder for as long as `use` takes; it is removed whatever happens. Throws `PermanentError`
  * (`document_too_large`) when there is more than `limitBytes`.
  */
 export async function withTemporaryFile<T>(
   source: AsyncIterable<Uint8Array>,
-  { limitBytes, signal }: { limitBytes: number; signal: AbortSignal },
+  { limitBytes, signal, within = tmpdir() }: { limitBytes: number; signal: AbortSignal; within?: string },
   use: (file: TemporaryFile) => Promise<T>,
 ): Promise<T> {
-  const folder = await mkdtemp(join(tmpdir(), 'hivepulse-document-'));
+  // Another process may be at it too; what it has removed is gone.
+  removed ??= removeLeftBehind(within).catch(() => undefined);
+  await removed;
+  const folder = await mkdtemp(join(within, PREFIX));
   try {
     const path = join(folder, 'file');
     const hash = createHash('sha256');

@@ -23,10 +23,9 @@ it('a result that was sent before another run took over, and arrives after that 
   const jobId = await world.enhance(story);
   await soon(held.arrived, 'the first request', [slow]);
   // Its answer is kept for whoever asks next; from then on the network holds its words back.
-  const reading = detour.seen('ai_usage');
+  const told = Promise.all([detour.seen('record_ai_usage'), detour.seen('store_ai_answer')]);
   held.release();
-  await soon(reading, 'the cost', [slow]);
-  await soon(detour.seen('ai_cache'), 'the answer to keep', [slow]);
+  await soon(told, 'the cost, and the answer to keep', [slow]);
   detour.pause('requests');
   await soon(detour.seen('record_story_scores'), 'the result', [slow]);
   slow.kill('SIGSTOP');
