@@ -3,7 +3,7 @@ import { type DealDocument, type DealEmail, type DealStep, DOCUMENT_STATUSES } f
 import { DOCUMENT_OPERATIONS, WORKSTREAMS } from '../lib/jobs/document-processing.ts';
 import { EMAIL_OPERATIONS } from '../lib/jobs/email-processing.ts';
 import { cronProblem } from '../lib/schedules/cron.ts';
-import { isTimeZone } from '../lib/schedules/zone.ts';
+import { isTimeZone } from '../lib/time-zone.ts';
 import { text } from './schemas.ts';
 
 export const tags = ['deal room'];

@@ -166,7 +166,7 @@ function checkReport({ kind: wanted, report }: Pick<NewSchedule, 'kind' | 'repor
 
 /** cron-parser is loaded with the first call. */
 async function checkWhen({ cron, timeZone }: { cron?: string | undefined; timeZone?: string | null | undefined }): Promise<void> {
-  const [{ cronProblem }, { isTimeZone }] = await Promise.all([import('../../lib/schedules/cron.ts'), import('../../lib/schedules/zone.ts')]);
+  const [{ cronProblem }, { isTimeZone }] = await Promise.all([import('../../lib/schedules/cron.ts'), import('../../lib/time-zone.ts')]);
   const problem = cron === undefined ? undefined : cronProblem(cron);
   if (problem !== undefined) refuse('cron', problem);
   if (timeZone != null && !isTimeZone(timeZone)) refuse('timeZone', 'must be an IANA time zone such as America/New_York');

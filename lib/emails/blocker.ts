@@ -1,9 +1,10 @@
 import type { Ai } from '../ai/contract.ts';
+import type { Origin } from '../ai/origin.ts';
 import { loadPrompt } from '../ai/prompts.ts';
 import type { Blocker } from '../db/deal-types.ts';
 import { blockerAnswer } from './answers.ts';
 import { checkedBlocker } from './blocker-checks.ts';
-import { BY_RULE, type EmailContext, inputHash, type Origin, originOf } from './context.ts';
+import { BY_RULE, type EmailContext, inputHash, originOf } from './context.ts';
 import { type Thread, threadData } from './thread.ts';
 
 /** What holds a thread up, or did. */

@@ -1,6 +1,6 @@
 /** Days as `2026-11-30`, and what follows from them. A local date has no time zone. */
-
-const DAY_MS = 86_400_000;
+import { DAY } from '../clock.ts';
+import { isTimeZone, zoneOf } from '../time-zone.ts';
 
 /** Undefined for a day that the month does not have. */
 export function isoDay(year: number, month: number, day: number): string | undefined {
@@ -11,11 +11,11 @@ export function isoDay(year: number, month: number, day: number): string | undef
 const timeOf = (day: string): number => Date.parse(`${day}T00:00:00Z`);
 
 export function addDays(day: string, days: number): string {
-  return new Date(timeOf(day) + days * DAY_MS).toISOString().slice(0, 10);
+  return new Date(timeOf(day) + days * DAY).toISOString().slice(0, 10);
 }
 
 export function daysBetween(from: string, to: string): number {
-  return Math.round((timeOf(to) - timeOf(from)) / DAY_MS);
+  return Math.round((timeOf(to) - timeOf(from)) / DAY);
 }
 
 /** 0 for Sunday. */
@@ -43,10 +43,5 @@ export function addBusinessDays(day: string, days: number): string {
 
 /** The local date of a time; an unknown zone counts as UTC. */
 export function localDay(time: string, timeZone: string): string {
-  const date = new Date(time);
-  try {
-    return new Intl.DateTimeFormat('en-CA', { timeZone, year: 'numeric', month: '2-digit', day: '2-digit' }).format(date);
-  } catch {
-    return date.toISOString().slice(0, 10);
-  }
+  return zoneOf(isTimeZone(timeZone) ? timeZone : 'UTC').dateAt(Date.parse(time));
 }

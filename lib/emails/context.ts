@@ -1,4 +1,5 @@
 import type { Ai, Generation } from '../ai/contract.ts';
+import { type Origin, originOf as originWith } from '../ai/origin.ts';
 import { loadPrompt } from '../ai/prompts.ts';
 import { sha256 } from './hash.ts';
 import { EMAIL_RULES_VERSION } from './version.ts';
@@ -10,19 +11,12 @@ export interface EmailContext {
   force: boolean;
 }
 
-/** Who answered, as results carry it; the local rules' version is part of their prompt's. */
-export interface Origin {
-  provider: string;
-  model: string;
-  promptVersion: string;
-}
+const RULES = `rules ${EMAIL_RULES_VERSION}`;
 
-export function originOf({ provider, model, promptVersion }: Pick<Generation<unknown>, 'provider' | 'model' | 'promptVersion'>): Origin {
-  return { provider, model, promptVersion: provider === 'local' ? `${promptVersion} (rules ${EMAIL_RULES_VERSION})` : promptVersion };
-}
+export const originOf = (generation: Generation<unknown>): Origin => originWith(generation, RULES);
 
 /** Of what needs no model: an empty mail. */
-export const BY_RULE: Origin = { provider: 'local', model: 'local', promptVersion: `rules ${EMAIL_RULES_VERSION}` };
+export const BY_RULE: Origin = { provider: 'local', model: 'local', promptVersion: RULES };
 
 /** Hash of all that decides what is answered to a prompt about `input`. How a mail is cleaned counts for every provider, and is seen in `input`. */
 export async function inputHash(promptId: string, input: unknown, { provider, model }: Pick<Ai, 'provider' | 'model'>): Promise<string> {

@@ -1,9 +1,10 @@
 import type { Ai } from '../ai/contract.ts';
+import type { Origin } from '../ai/origin.ts';
 import { loadPrompt } from '../ai/prompts.ts';
 import type { MailSentiment, Urgency } from '../jobs/email-processing.ts';
 import { rounded } from '../reviews/labels.ts';
 import { sentimentAnswer } from './answers.ts';
-import { BY_RULE, type EmailContext, inputHash, type Origin, originOf } from './context.ts';
+import { BY_RULE, type EmailContext, inputHash, originOf } from './context.ts';
 
 /** A mail's own words, and what it is about. */
 export interface EmailToRate {

@@ -1,4 +1,5 @@
 import type { Ai, Generation } from '../ai/contract.ts';
+import { type Origin, originOf as originWith } from '../ai/origin.ts';
 import type { JobMeta } from '../jobs/envelope.ts';
 import type { Logger } from '../log.ts';
 import type { Progress } from '../queue/processor.ts';
@@ -24,7 +25,4 @@ export function stepper<const Steps extends readonly string[]>(
   };
 }
 
-/** Who answered, as results carry it; the local rules' version is part of their prompt's. */
-export function originOf({ provider, model, promptVersion }: Generation<unknown>): { provider: string; model: string; promptVersion: string } {
-  return { provider, model, promptVersion: provider === 'local' ? `${promptVersion} (rules ${REVIEW_RULES_VERSION})` : promptVersion };
-}
+export const originOf = (generation: Generation<unknown>): Origin => originWith(generation, `rules ${REVIEW_RULES_VERSION}`);

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import type { BriefAsked, ScheduleBook } from '../db/schedule-types.ts';
-import { isTimeZone, zoneOf } from './zone.ts';
+import { isTimeZone, zoneOf } from '../time-zone.ts';
 
 export interface BriefsByHand {
   /** Default: all active deals. */

@@ -4,8 +4,8 @@
  * them when it starts in the repeated hour, and does not find its way past switches of half an hour (Lord Howe).
  */
 import { DAY, MINUTE } from '../clock.ts';
+import { type Zone, zoneOf } from '../time-zone.ts';
 import { readCron } from './cron.ts';
-import { type Zone, zoneOf } from './zone.ts';
 
 export interface DueWindow {
   /** Milliseconds since the epoch; not due itself. */

@@ -7,11 +7,11 @@ import type { BriefDefaults, ScheduleBook, ScheduleGroup, ScheduleLook } from '.
 import { messageOf } from '../errors.ts';
 import { type Service, within } from '../lifecycle.ts';
 import type { Logger } from '../log.ts';
+import { zoneOf } from '../time-zone.ts';
 import type { Chores } from './chores.ts';
 import { dueTimes } from './due.ts';
 import { type CatchUp, type PlannedRun, planRuns } from './plan.ts';
 import type { SchedulerNews } from './watch.ts';
-import { zoneOf } from './zone.ts';
 
 export interface SchedulerDeps {
   schedules: Pick<ScheduleBook, 'look' | 'start' | 'lookedUntil'>;

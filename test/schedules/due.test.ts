@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { DAY, MINUTE } from '../../lib/clock.ts';
 import { cronProblem } from '../../lib/schedules/cron.ts';
 import { dueTimes, nextDue } from '../../lib/schedules/due.ts';
-import { isTimeZone, zoneOf } from '../../lib/schedules/zone.ts';
+import { isTimeZone, zoneOf } from '../../lib/time-zone.ts';
 
 const LOOK_MS = 17 * MINUTE;
 const short = (instant: number): string => new Date(instant).toISOString().slice(0, 16);

@@ -1,9 +1,9 @@
+import { originOf } from '../../ai/origin.ts';
 import type { ClassResult } from '../../jobs/document-processing.ts';
 import type { StepDone } from '../../relay/step-job.ts';
 import type { Chunk } from '../contract.ts';
 import { ask } from '../insight/ask.ts';
 import { clip, headOf, type InsightContext, type ReadyDocument } from '../insight/document.ts';
-import { originOf } from '../insight/origin.ts';
 import { partsOf, textOf } from '../insight/parts.ts';
 import { classAnswer } from './answer.ts';
 import { CLASS_RULES_VERSION } from './version.ts';

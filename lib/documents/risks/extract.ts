@@ -1,9 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { type Origin, originOf } from '../../ai/origin.ts';
 import type { RisksResult } from '../../jobs/document-processing.ts';
 import type { StepDone } from '../../relay/step-job.ts';
 import { ask } from '../insight/ask.ts';
 import { headOf, type InsightContext, type ReadyDocument } from '../insight/document.ts';
-import { type Origin, originOf } from '../insight/origin.ts';
 import { mapAtOnce, markedText, type Part, partsOf } from '../insight/parts.ts';
 import { firstSentences, plainText } from '../insight/plain-text.ts';
 import { createQuoteFinder, documentText } from '../text.ts';

@@ -1,11 +1,11 @@
 import type { Generation } from '../../ai/contract.ts';
+import { originOf } from '../../ai/origin.ts';
 import { estimateTokens } from '../../ai/tokens.ts';
 import type { SummaryResult } from '../../jobs/document-processing.ts';
 import type { StepDone } from '../../relay/step-job.ts';
 import { ask } from '../insight/ask.ts';
 import { headOf, type InsightContext, type ReadyDocument } from '../insight/document.ts';
 import { PART_TOKENS } from '../insight/limits.ts';
-import { originOf } from '../insight/origin.ts';
 import { grouped, mapAtOnce, markedText, type Part, pageMark, pagesOf, partsOf } from '../insight/parts.ts';
 import { firstSentences, plainText } from '../insight/plain-text.ts';
 import { notesAnswer, type SummaryAnswer, summaryAnswer } from './answers.ts';

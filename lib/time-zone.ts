@@ -1,6 +1,6 @@
-import { MINUTE } from '../clock.ts';
+import { MINUTE } from './clock.ts';
 
-/** A time zone as due times need it. */
+/** A time zone as due times and local dates need it. */
 export interface Zone {
   /** Local time minus UTC at that instant, in milliseconds. */
   offsetAt(instant: number): number;

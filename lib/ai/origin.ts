@@ -1,4 +1,4 @@
-import type { Generation } from '../../ai/contract.ts';
+import type { Generation } from './contract.ts';
 
 export interface Origin {
   provider: string;
