@@ -300,7 +300,7 @@ create table if not exists public.daily_brief_editions (
   unique (brief_id, edition)
 );
 
--- What is sent out once: one row per edition and way; who inserts `sending` sends. A row left in `sending` by a crash is not sent again: it may have gone out.
+-- What is sent out once: one row per edition and way, stored with the edition. A row left in `sending` by a crash is not sent again: it may have gone out.
 create table if not exists public.brief_deliveries (
   edition_id uuid not null references public.daily_brief_editions (id) on delete cascade,
   -- mail:<address> or webhook
