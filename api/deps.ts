@@ -9,6 +9,7 @@ import type { Disconnect } from '../lib/oauth/disconnect.ts';
 import type { RoundTrip } from '../lib/oauth/round-trip.ts';
 import type { QueueBackend } from '../lib/queue/backend.ts';
 import type { QueueService } from '../lib/queue/types.ts';
+import type { SourceWatches } from '../lib/sources/watches.ts';
 import type { FileStorage } from '../lib/storage/contract.ts';
 
 /** What is scored at once when a story is created. */
@@ -95,6 +96,8 @@ export interface ApiDeps {
   };
   /** How accounts at Google are connected and disconnected. */
   oauth: { roundTrip: RoundTrip; disconnect: Disconnect };
+  /** Notices of change that the providers of sources send. */
+  sourceWatches: Pick<SourceWatches, 'stop'>;
   log: Logger;
   clock: Clock;
   options: ApiOptions;

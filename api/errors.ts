@@ -78,6 +78,8 @@ const permanentStatus: Readonly<Record<string, number>> = {
   not_connected: 409,
   connection_needed: 409,
   reauth_required: 409,
+  source_exists: 409,
+  too_many_sources: 409,
   not_there_yet: 501,
   provider_not_configured: 501,
   token_key_missing: 501,

@@ -1,4 +1,5 @@
 import type { Deal, DealDocument, DealEmail } from '../lib/db/deal-types.ts';
+import type { DealSource } from '../lib/db/source-types.ts';
 import type { Db } from '../lib/db/types.ts';
 import { NotFoundError } from '../lib/errors.ts';
 import type { RowCaller } from './auth.ts';
@@ -12,6 +13,8 @@ export interface VisibleDeals {
   document(caller: RowCaller, id: string): Promise<DealDocument>;
   /** Throws `NotFoundError`. */
   email(caller: RowCaller, id: string): Promise<DealEmail>;
+  /** Throws `NotFoundError`, also where it is a source of another deal. */
+  source(caller: RowCaller, id: string, dealId: string): Promise<DealSource>;
   /** For lists: of which deal, or of all that the caller sees. Throws `NotFoundError`; 400 where a deal has to be named. */
   dealFilter(caller: RowCaller, dealId: string | undefined): Promise<{ dealId?: string }>;
 }
@@ -39,6 +42,12 @@ export function createVisibleDeals(db: Db, rows: (caller: RowCaller) => ReturnTy
     return found;
   }
 
+  async function source(caller: RowCaller, id: string, dealId: string): Promise<DealSource> {
+    const found = await rows(caller).dealSources.get(id);
+    if (found?.dealId !== dealId.toLowerCase() || !(await sees(caller, found.dealId))) throw new NotFoundError('Source', id);
+    return found;
+  }
+
   async function dealFilter(caller: RowCaller, dealId: string | undefined): Promise<{ dealId?: string }> {
     if (dealId !== undefined) return { dealId: (await deal(caller, dealId)).id };
     if (caller.kind === 'user' || caller.userId === undefined) return {};
@@ -46,5 +55,5 @@ export function createVisibleDeals(db: Db, rows: (caller: RowCaller) => ReturnTy
     throw new HttpError(400, 'invalid_input', `Invalid input: query.dealId: ${message}`, { issues: [{ path: 'query.dealId', message }] });
   }
 
-  return { deal, document, email, dealFilter };
+  return { deal, document, email, source, dealFilter };
 }

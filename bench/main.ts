@@ -14,6 +14,8 @@ import { queueBenches } from './queue.ts';
 import { relayBenches } from './relay.ts';
 import type { Bench, Figure } from './report.ts';
 import { sentimentBenches } from './sentiment.ts';
+import { syncBenches } from './sync.ts';
+import { webhookBenches } from './webhooks.ts';
 
 const benches: Bench[] = [
   ...queueBenches,
@@ -31,6 +33,8 @@ const benches: Bench[] = [
   ...documentBenches,
   ...documentReadingBenches,
   ...documentQualityBenches,
+  ...syncBenches,
+  ...webhookBenches,
 ];
 
 /** `npm run bench [-- NAME…] [--json]`: a name stands for all benchmarks that begin with it. */

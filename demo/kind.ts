@@ -3,6 +3,7 @@ import type { QueueName } from '../lib/jobs/define.ts';
 import type { DemoApi } from './api.ts';
 import type { Customer } from './customer.ts';
 import type { GoogleStandIn } from './stand-ins/google/server.ts';
+import type { MicrosoftStandIn } from './stand-ins/microsoft/contract.ts';
 
 /** A job on its way. */
 export interface JobRef {
@@ -39,6 +40,8 @@ export interface DemoTools {
   sql: EmbeddedSql;
   /** What stands in for Google: no mailbox is there yet. */
   google: GoogleStandIn;
+  /** The same for Microsoft. */
+  microsoft: MicrosoftStandIn;
   /** For files that stay when the demo has ended; it may not be there yet. */
   outputFolder: string;
   /** Of the sample conversation, the first so many answers; all of them when left out. */

@@ -25,6 +25,8 @@ import { createBars, createLines, type ProgressDisplay } from './progress.ts';
 import { hasSucceeded, renderReport, toJson } from './report.ts';
 import { runKinds } from './run.ts';
 import { type GoogleStandIn, startGoogle } from './stand-ins/google/server.ts';
+import type { MicrosoftStandIn } from './stand-ins/microsoft/contract.ts';
+import { startMicrosoft } from './stand-ins/microsoft/server.ts';
 import { seconds } from './text.ts';
 
 const STOP_WITHIN_MS = 10 * SECOND;
@@ -44,7 +46,7 @@ await runProcess(async () => {
   const folder = makeFolder();
   const warnings: string[] = [];
   say('Hivepulse demo: queues, database, worker and API in this one process. Nothing to set up, nothing is kept.\n');
-  const { url, api, sql, google, services } = await boot(folder, warnings);
+  const { url, api, sql, google, microsoft, services } = await boot(folder, warnings);
   const bootMs = performance.now();
   say(`Started in ${seconds(bootMs)}. The sample data goes in through the API at ${url}:\n`);
 
@@ -53,14 +55,14 @@ await runProcess(async () => {
   const width = Math.min(100, process.stdout.columns || 100);
   const customer = await createCustomer(api);
   const outcomes = await runKinds(chosen, {
-    tools: { api, customer, sql, google, outputFolder: resolve(out), answers: answers === undefined ? undefined : Number(answers) },
+    tools: { api, customer, sql, google, microsoft, outputFolder: resolve(out), answers: answers === undefined ? undefined : Number(answers) },
     display,
     width,
   });
   display.stop();
   const credits = await reportCredits(customer, api.actingFor(randomUUID()));
   await stopAll(services, deadlineIn(STOP_WITHIN_MS));
-  await google.stop();
+  await Promise.all([google.stop(), microsoft.stop()]);
 
   const times = { bootMs, totalMs: performance.now() };
   process.stdout.write(
@@ -85,14 +87,15 @@ interface Booted {
   api: DemoApi;
   sql: EmbeddedSql;
   google: GoogleStandIn;
+  microsoft: MicrosoftStandIn;
   services: Service[];
 }
 
 /** As `npm start`. */
 async function boot(folder: string, warnings: string[]): Promise<Booted> {
   const dataDir = join(folder, 'data');
-  const google = await startGoogle();
-  const config = demoConfig(process.env, dataDir, google);
+  const [google, microsoft] = await Promise.all([startGoogle(), startMicrosoft()]);
+  const config = demoConfig(process.env, dataDir, google, microsoft);
   const log = await openDemoLog(config, warnings);
   const connections = await openEmbeddedPair(dataDir);
   await checkGround(connections, log);
@@ -101,7 +104,7 @@ async function boot(folder: string, warnings: string[]): Promise<Booted> {
   const http = await createHttpService(core, apiKeys);
   const services = [connections.service, ...createRelayServices(core), ...(await createWorkerServices(core)), http];
   await startAll(services);
-  return { url: http.url, api: createDemoApi({ url: http.url, apiKey: apiKeys[0] ?? '' }), sql: connections.sql, google, services };
+  return { url: http.url, api: createDemoApi({ url: http.url, apiKey: apiKeys[0] ?? '' }), sql: connections.sql, google, microsoft, services };
 }
 
 /** Removed however the process ends: nothing in it is worth an orderly shutdown. */
@@ -114,12 +117,13 @@ function makeFolder(): string {
 }
 
 /** Keys and models as configured; where things are is the demo's own, so that any number of them run side by side, and nobody's mail is read. */
-function demoConfig(env: NodeJS.ProcessEnv, dataDir: string, google: GoogleStandIn): Config {
+function demoConfig(env: NodeJS.ProcessEnv, dataDir: string, google: GoogleStandIn, microsoft: MicrosoftStandIn): Config {
   const config = loadConfig(env, { role: 'demo' });
   return {
     ...config,
     mode: { kind: 'embedded', dataDir },
     google: { ...config.google, ...standInFor(google) },
+    microsoft: { ...config.microsoft, ...standInForMicrosoft(microsoft) },
     api: { ...config.api, host: '127.0.0.1', port: 0 },
     // Rows that SQL inserts are found soon: nobody tells the relay of them here.
     worker: { ...config.worker, queues: [...queueNames], pollIntervalMs: 250 },
@@ -128,6 +132,10 @@ function demoConfig(env: NodeJS.ProcessEnv, dataDir: string, google: GoogleStand
 
 function standInFor({ client, url, authUrl, tokenUrl }: GoogleStandIn): Partial<Config['google']> {
   return { clientId: client.id, clientSecret: client.secret, apiRootUrl: url, authUrl, tokenUrl };
+}
+
+function standInForMicrosoft({ client, url, authUrl, tokenUrl }: MicrosoftStandIn): Partial<Config['microsoft']> {
+  return { clientId: client.id, clientSecret: client.secret, graphBaseUrl: url, authUrl, tokenUrl };
 }
 
 /** Log lines would run through the bars: warnings are kept for the end, unless somebody asked for the log. */

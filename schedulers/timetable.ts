@@ -8,7 +8,7 @@ import { pollMailboxes, renewWatches } from '../lib/mail/watches.ts';
 import type { Chore } from '../lib/schedules/chores.ts';
 
 export interface TimetableDeps {
-  db: Pick<Db, 'connections' | 'jobRows' | 'schedules'>;
+  db: Pick<Db, 'connections' | 'dealSources' | 'jobRows' | 'schedules'>;
   mailboxes: Mailboxes;
   /** `GOOGLE_PUBSUB_TOPIC`; without it there is nothing to renew. */
   topic: string | undefined;
@@ -17,18 +17,21 @@ export interface TimetableDeps {
   poke: () => void;
   /** Briefs that another process, now gone, has not sent. */
   deliverDue: (signal: AbortSignal) => Promise<{ sent: number; failed: number; postponed: number }>;
+  renewSourceWatches: (options: { signal: AbortSignal }) => Promise<{ started: number; renewed: number; failed: number }>;
   clock: Clock;
   log: Logger;
 }
 
 /** Mailboxes followed more recently are not asked for. */
 const POLL_OLDER_THAN_MS = 15 * MINUTE;
-/** What became of due times, and the work on briefs; the briefs themselves stay. */
+/** What became of due times, the work on briefs, and what was done to sources; briefs and what sources hold stay. */
 const KEEP_MS = 90 * DAY;
 const CLEANED_AT_ONCE = 10_000;
+/** Sources asked for in one statement; the others have their turn five minutes later. */
+const POLLED_AT_ONCE = 1_000;
 
-export function createTimetable({ db, mailboxes, topic, jobExpiryMs, poke, deliverDue, clock, log }: TimetableDeps): Chore[] {
-  const { connections, jobRows, schedules } = db;
+export function createTimetable({ db, mailboxes, topic, jobExpiryMs, poke, deliverDue, renewSourceWatches, clock, log }: TimetableDeps): Chore[] {
+  const { connections, dealSources, jobRows, schedules } = db;
   const renew: Chore = {
     key: 'mailbox-watches',
     // Google's watches end after seven days, and are renewed when two are left.
@@ -53,11 +56,13 @@ export function createTimetable({ db, mailboxes, topic, jobExpiryMs, poke, deliv
     cron: '23 3 * * *',
     leaseMs: 30 * MINUTE,
     run: async (signal) => {
-      const sum = { runs: 0, steps: 0, states: 0 };
+      const sum = { runs: 0, steps: 0, states: 0, syncs: 0 };
       for (let most = CLEANED_AT_ONCE; most === CLEANED_AT_ONCE && !signal.aborted; ) {
         const batch = await schedules.cleanUp(KEEP_MS, CLEANED_AT_ONCE);
         for (const kind of ['runs', 'steps', 'states'] as const) sum[kind] += batch[kind];
-        most = Math.max(batch.runs, batch.steps, batch.states);
+        const syncs = await dealSources.cleanUp(KEEP_MS, CLEANED_AT_ONCE);
+        sum.syncs += syncs;
+        most = Math.max(batch.runs, batch.steps, batch.states, syncs);
       }
       return sum;
     },
@@ -68,5 +73,21 @@ export function createTimetable({ db, mailboxes, topic, jobExpiryMs, poke, deliv
     leaseMs: 10 * MINUTE,
     run: async (signal) => ({ ...(await deliverDue(signal)) }),
   };
-  return [renew, poll, expireHolds, cleanUp, deliver];
+  const watchSources: Chore = {
+    key: 'source-watches',
+    cron: '2-59/5 * * * *',
+    leaseMs: 5 * MINUTE,
+    run: (signal) => renewSourceWatches({ signal }),
+  };
+  const pollSources: Chore = {
+    key: 'source-polls',
+    cron: '*/5 * * * *',
+    leaseMs: 5 * MINUTE,
+    run: async () => {
+      const queued = await dealSources.poll({ limit: POLLED_AT_ONCE });
+      if (queued > 0) poke();
+      return { queued };
+    },
+  };
+  return [renew, poll, expireHolds, cleanUp, deliver, watchSources, pollSources];
 }

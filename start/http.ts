@@ -13,7 +13,7 @@ export interface HttpService extends Service {
 
 /** The HTTP API as a service. `port` 0 lets the system choose. */
 export async function createHttpService(
-  { config, connections, log, queue, relay, ai, oauth, metrics, workerDeps }: Core,
+  { config, connections, log, queue, relay, ai, oauth, sourceWatches, metrics, workerDeps }: Core,
   apiKeys: readonly string[] = config.api.apiKeys,
 ): Promise<HttpService> {
   const { backend, db } = connections;
@@ -29,6 +29,7 @@ export async function createHttpService(
     workers: { lastPoll: queue.lastPoll },
     relay,
     oauth,
+    sourceWatches,
     log,
     clock: systemClock,
     options: {

@@ -25,12 +25,14 @@ import { createRefuse } from '../lib/relay/refuse.ts';
 import { createRelay, type Relay } from '../lib/relay/relay.ts';
 import { createRowBackedJobs } from '../lib/relay/rows.ts';
 import { createSweep } from '../lib/relay/sweep.ts';
+import type { SourceWatches } from '../lib/sources/watches.ts';
 import { type FindProcessor, loadProcessors, type WorkerDeps } from '../workers/index.ts';
 import { type BriefParts, createBriefs } from './briefs.ts';
 import type { Connections } from './connections.ts';
 import { createDocumentReader } from './documents.ts';
 import { createMail, watchNewAccount } from './mail.ts';
 import { createOAuth, type OAuthParts } from './oauth.ts';
+import { createSources, resumeSources } from './sources.ts';
 import { createStatusReport } from './status.ts';
 import { createStorage } from './storage.ts';
 import { createWorkerHttp } from './worker-http.ts';
@@ -65,6 +67,8 @@ export interface Core {
   /** Connected accounts. */
   oauth: OAuthParts;
   briefs: BriefParts;
+  /** Watches at the providers of sources. */
+  sourceWatches: SourceWatches;
   metrics: Metrics;
   /** Handed to every processor. */
   workerDeps: WorkerDeps;
@@ -79,24 +83,27 @@ export interface CoreOptions {
 
 export function createCore(config: Config, connections: Connections, log: Logger, options: CoreOptions = {}): Core {
   const { backend, db } = connections;
-  const oauth = createOAuth(
-    config,
-    connections,
-    log,
-    watchNewAccount(config.google, () => mail, db, log),
-  );
+  const watchMailbox = watchNewAccount(config.google, () => mail, db, log);
+  const oauth = createOAuth(config, connections, log, async (account) => {
+    await resumeSources(account, { db, poke });
+    await watchMailbox(account);
+  });
   const mail = createMail({ google: config.google, accounts: oauth.accounts, quota: options.gmailQuota }, connections);
   const briefs = createBriefs(config, connections, log);
+  const storage = createStorage(config, connections);
+  const poke = (): void => relay.poke();
+  const sources = createSources({ config, accounts: oauth.accounts, mailboxes: mail.mailboxes, storage, poke, log }, connections);
   const workerDeps: WorkerDeps = {
     db,
     clock: systemClock,
     compute: createCompute(),
     sampleLimit: config.analysis.sampleLimit,
     mail,
-    storage: createStorage(config, connections),
+    storage,
     reader: createDocumentReader(),
     documentLimitBytes: config.api.documentLimitBytes,
     briefs: briefs.deps,
+    sync: sources.sync,
   };
   let loaded: Promise<FindProcessor> | undefined;
   const processors = (): Promise<FindProcessor> => {
@@ -105,7 +112,6 @@ export function createCore(config: Config, connections: Connections, log: Logger
   };
   const settings = (name: QueueName) => config.queues[name];
   const { check } = createEnqueue({ backend, settings, clock: systemClock });
-  const poke = (): void => relay.poke();
   const queue = createQueueService({
     backend,
     settings,
@@ -137,7 +143,7 @@ export function createCore(config: Config, connections: Connections, log: Logger
     log,
     onCall: metrics.aiCall,
   });
-  return { config, connections, log, queue, relay, ai, oauth, briefs, metrics, workerDeps, processors };
+  return { config, connections, log, queue, relay, ai, oauth, briefs, sourceWatches: sources.watches, metrics, workerDeps, processors };
 }
 
 const RELAY_READY_WITHIN_MS = 2_000;

@@ -9,7 +9,7 @@ import type { Core } from './parts.ts';
 
 /** The scheduler (`runs`), and what every process with a database does: it tells when none is seen. */
 export function createSchedulerServices(core: Core, { runs }: { runs: boolean }): Service[] {
-  const { config, connections, relay, briefs, workerDeps, log } = core;
+  const { config, connections, relay, briefs, sourceWatches, workerDeps, log } = core;
   const { backend, db } = connections;
   const { schedules } = db;
   const alerts = createAlerts({ webhookUrl: config.alerts.webhookUrl, log });
@@ -23,6 +23,7 @@ export function createSchedulerServices(core: Core, { runs }: { runs: boolean })
     jobExpiryMs: config.worker.jobExpiryMs,
     poke: relay.poke,
     deliverDue: briefs.deliverDue,
+    renewSourceWatches: sourceWatches.renew,
     clock: systemClock,
     log,
   });

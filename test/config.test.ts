@@ -170,6 +170,7 @@ describe('values', () => {
     ['STORY_ENHANCEMENT_CONCURRENCY', '0'],
     ['QUEUE_PREFIX', '{x}'],
     ['GMAIL_QUOTA', '2027'],
+    ['MICROSOFT_TENANT_ID', '../evil'],
     ['TOKEN_ENCRYPTION_KEY', '1:c2hvcnQ='],
   ])('that do not fit are refused, naming the variable that was set: %s=%s', (name, value) => {
     expect(problemsOf({ [name]: value })).toContainEqual(expect.stringMatching(new RegExp(`^${name} must be `)));

@@ -8,6 +8,7 @@ import { jobs, type ReadyQueueName } from '../lib/jobs/index.ts';
 import type { MailDeps } from '../lib/mail/fetch.ts';
 import type { Processors } from '../lib/queue/processor.ts';
 import type { AnyProcessor } from '../lib/queue/runner.ts';
+import type { SyncDeps } from '../lib/sources/run.ts';
 import type { FileStorage } from '../lib/storage/contract.ts';
 
 /** What every processor is given besides its payload and the job's own context. */
@@ -28,6 +29,8 @@ export interface WorkerDeps {
   documentLimitBytes: number;
   /** What makes briefs. */
   briefs: BriefDeps;
+  /** What reads sources. */
+  sync: SyncDeps;
 }
 
 /** A worker that serves one queue loads only that queue's code. */
@@ -39,6 +42,7 @@ const loaders: { [Q in ReadyQueueName]: () => Promise<{ default: Processors<Q, W
   'document-processing': () => import('./document-processing.ts'),
   'email-processing': () => import('./email-processing.ts'),
   'daily-brief': () => import('./daily-brief.ts'),
+  'source-sync': () => import('./source-sync.ts'),
 };
 
 export type FindProcessor = (queue: QueueName, name: string) => AnyProcessor<WorkerDeps> | undefined;

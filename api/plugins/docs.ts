@@ -39,6 +39,7 @@ export async function document(app: App, options: { rateLimitPerMinute: number }
         { name: 'connections', description: 'Google accounts that users have given access to' },
         { name: 'mail', description: 'Fetch Gmail messages, follow mailboxes, read what was fetched' },
         { name: 'deal room', description: 'Deals with their documents, e-mails, risks, blockers and briefs' },
+        { name: 'sources', description: 'Where deals fill themselves from: Google Drive, SharePoint, Gmail, Outlook' },
         { name: 'credits', description: 'Balance, prices and every movement of credits' },
         { name: 'queues', description: 'Any job: ask for it, watch it, retry it, cancel it' },
         { name: 'dead letters', description: 'Jobs that failed for good: found, grouped by their error, run again' },

@@ -2,8 +2,9 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Connection } from '../../lib/db/mail-types.ts';
 import { NotFoundError } from '../../lib/errors.ts';
+import { ACCESS, hasAccess } from '../../lib/oauth/access.ts';
 import type { Arrival } from '../../lib/oauth/round-trip.ts';
-import { TRIP_FAILURES } from '../../lib/oauth/trip-failures.ts';
+import { explainFailure } from '../../lib/oauth/trip-failures.ts';
 import { rowCallerOf, userIdOf } from '../access.ts';
 import { browserKeyOf, keepBrowserKey } from '../browser-cookie.ts';
 import type { ApiDeps, App } from '../deps.ts';
@@ -14,7 +15,7 @@ import type { Visible } from '../visible.ts';
 
 const tags = ['connections'];
 
-const provider = z.enum(['google', 'microsoft'], 'must be google (microsoft is to come)');
+const provider = z.enum(['google', 'microsoft'], 'must be google or microsoft');
 const providerParams = z.object({ provider });
 const connectionParams = z.object({ id: z.guid('must be the uuid of a connection').toLowerCase() });
 const flag = z.enum(['true', 'false']).optional();
@@ -25,7 +26,8 @@ const connection = z.object({
   provider,
   accountId: z.string().describe('The provider’s own id of the account'),
   email: z.string(),
-  scopes: z.array(z.string()),
+  scopes: z.array(z.string()).describe('What was granted, in the provider’s words'),
+  access: z.array(z.enum(ACCESS)).describe('What that allows'),
   status: z.enum(['active', 'reauth_required']).describe('reauth_required: its user must connect it again'),
   statusReason: z.string().nullable(),
   historyId: z.string().nullable().describe('How far the mailbox has been followed'),
@@ -36,9 +38,22 @@ const connection = z.object({
 });
 
 const departure = z.strictObject({
+  access: z
+    .string()
+    .regex(/^(mail|files)(,(mail|files))*$/, 'must be mail, files or mail,files')
+    .optional()
+    .describe('What it is connected for: mail, files, or mail,files. Default: mail with Google, mail,files with Microsoft'),
   returnTo: z.string().max(2_000).optional().describe('Where the browser goes in the end: below an origin of CORS_ORIGINS, or of PUBLIC_URL'),
   loginHint: z.string().max(320).optional().describe('The address to be offered by the consent page'),
   redirect: flag.describe('true: answer 302 to the consent page instead of its address'),
+});
+
+const view = (one: Connection) => ({ ...one, access: ACCESS.filter((access) => hasAccess(one, access)) });
+
+const disconnected = z.object({
+  id: z.string(),
+  revoked: z.boolean().describe('The provider has taken back its access, too. Microsoft has no way to do so'),
+  grantsUrl: z.string().optional().describe('With Microsoft: the page where the user takes it back'),
 });
 
 export function connectionRoutes(app: App, { oauth, options }: Pick<ApiDeps, 'oauth' | 'options'>, visible: Visible): void {
@@ -61,7 +76,7 @@ export function connectionRoutes(app: App, { oauth, options }: Pick<ApiDeps, 'oa
     handler: async (request) => {
       const caller = rowCallerOf(request);
       const owned = caller.userId === undefined ? {} : { userId: caller.userId };
-      return answer({ connections: await visible.rows(caller).connections.list(owned) });
+      return answer({ connections: (await visible.rows(caller).connections.list(owned)).map(view) });
     },
   });
 
@@ -72,7 +87,7 @@ export function connectionRoutes(app: App, { oauth, options }: Pick<ApiDeps, 'oa
       tags,
       summary: 'Begin to connect an account: the address of the provider’s consent page',
       description:
-        'Good for ten minutes and one use. Called with a user’s token, the answer sets a cookie, and the account is connected only in the browser that has it: call it from that browser, with credentials. Called by a service for the user in `X-User-Id`, no cookie is asked for: the app must hand the address to that user’s browser alone.',
+        'Good for ten minutes and one use. All that `access` names must be granted; what the account is connected for already stays. Called with a user’s token, the answer sets a cookie, and the account is connected only in the browser that has it: call it from that browser, with credentials. Called by a service for the user in `X-User-Id`, no cookie is asked for: the app must hand the address to that user’s browser alone.',
       params: providerParams,
       querystring: departure,
       response: { 200: success(z.object({ url: z.string() })), 302: z.undefined().describe('To the consent page'), ...failures },
@@ -82,7 +97,9 @@ export function connectionRoutes(app: App, { oauth, options }: Pick<ApiDeps, 'oa
       const { returnTo, loginHint, redirect } = request.query;
       const userId = userIdOf(caller, 'connections');
       const browser = caller.kind === 'user' ? keepBrowserKey(request, reply, options.publicUrl) : null;
-      const { url } = await oauth.roundTrip.depart({ userId, provider: request.params.provider, returnTo, loginHint, browser });
+      const access = ACCESS.filter((one) => request.query.access?.split(',').includes(one));
+      const asked = { userId, provider: request.params.provider, returnTo, loginHint, browser };
+      const { url } = await oauth.roundTrip.depart({ ...asked, ...(access.length > 0 ? { access } : {}) });
       if (redirect === 'true') return reply.redirect(url, 302);
       return reply.code(200).send(answer({ url }));
     },
@@ -113,15 +130,15 @@ export function connectionRoutes(app: App, { oauth, options }: Pick<ApiDeps, 'oa
       params: connectionParams,
       querystring: z.strictObject({ keepMessages: flag.describe('true: its fetched messages stay') }),
       response: {
-        200: success(z.object({ id: z.string(), revoked: z.boolean().describe('The provider has taken back its access, too') })),
+        200: success(disconnected),
         ...failures,
       },
     },
     handler: async (request) => {
       const { id, userId } = await visible.connection(rowCallerOf(request), request.params.id);
-      const disconnected = await oauth.disconnect(id, { userId, keepMessages: request.query.keepMessages === 'true' });
-      if (disconnected === undefined) throw new NotFoundError('Connection', id);
-      return answer({ id, ...disconnected });
+      const done = await oauth.disconnect(id, { userId, keepMessages: request.query.keepMessages === 'true' });
+      if (done === undefined) throw new NotFoundError('Connection', id);
+      return answer({ id, ...done });
     },
   });
 }
@@ -137,7 +154,7 @@ function land(reply: FastifyReply, arrival: Arrival): FastifyReply {
     back.searchParams.set(name, value);
     return reply.redirect(back.href, 303);
   }
-  const { status, html } = arrival.outcome === 'connected' ? connected(arrival.connection) : refused(arrival.failure);
+  const { status, html } = arrival.outcome === 'connected' ? connected(arrival.connection) : refused(arrival);
   return reply.code(status).header('content-security-policy', CONNECTION_PAGE_POLICY).type('text/html; charset=utf-8').send(html);
 }
 
@@ -146,7 +163,7 @@ const connected = ({ email }: Connection) => ({
   html: renderConnectionPage({ title: 'Connected', text: `${email} is connected. You can close this page.` }),
 });
 
-function refused(failure: keyof typeof TRIP_FAILURES) {
-  const { status, message } = TRIP_FAILURES[failure];
+function refused({ failure, missing }: Extract<Arrival, { outcome: 'failed' }>) {
+  const { status, message } = explainFailure(failure, missing);
   return { status, html: renderConnectionPage({ title: 'Not connected', text: message, code: failure }) };
 }

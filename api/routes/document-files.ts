@@ -1,10 +1,11 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { CreatedDocument, NewDocument } from '../../lib/db/deal-types.ts';
 import { messageOf, UnavailableError } from '../../lib/errors.ts';
 import { invalidInput } from '../../lib/payload.ts';
+import { measured } from '../../lib/storage/measured.ts';
 import { rowCallerOf } from '../access.ts';
 import type { RowCaller } from '../auth.ts';
 import { attachment } from '../content.ts';
@@ -74,7 +75,7 @@ export async function documentFileRoutes(app: App, deps: ApiDeps, visible: Visib
 
   async function store(id: string, deal: string, upload: Upload, contentType: string, signal: AbortSignal): Promise<StoredFile> {
     const path = `deals/${deal}/${id}/${randomUUID()}`;
-    const { source, seen } = measured(upload.source);
+    const { source, seen } = measured(upload.source, refuseEmpty);
     const size = upload.sizeBytes === undefined ? {} : { sizeBytes: upload.sizeBytes };
     await storage.put(path, source, { contentType, signal, ...size });
     try {
@@ -171,19 +172,9 @@ export async function documentFileRoutes(app: App, deps: ApiDeps, visible: Visib
 const REMOVE_WITHIN_MS = 10_000;
 const OCTETS = 'application/octet-stream';
 
-/** Counted and hashed while it passes. Throws 400 at the end of what is empty, so that nothing of it is stored. */
-function measured(upload: AsyncIterable<Uint8Array>): { source: AsyncGenerator<Uint8Array>; seen(): { sizeBytes: number; contentHash: string } } {
-  const hash = createHash('sha256');
-  let sizeBytes = 0;
-  async function* source() {
-    for await (const chunk of upload) {
-      sizeBytes += chunk.length;
-      hash.update(chunk);
-      yield chunk;
-    }
-    if (sizeBytes === 0) throw empty();
-  }
-  return { source: source(), seen: () => ({ sizeBytes, contentHash: hash.digest('hex') }) };
+/** Thrown at the end of what is empty, so that nothing of it is stored. */
+function refuseEmpty(sizeBytes: number, ended: boolean): void {
+  if (ended && sizeBytes === 0) throw empty();
 }
 
 function empty(): HttpError {

@@ -1,9 +1,12 @@
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { createGroupCommit } from '../../lib/db/group-commit.ts';
 import type { Db } from '../../lib/db/types.ts';
 import { createVerifyNotice, type Notice, parseNotice } from '../../lib/mail/notices.ts';
+import { hasAccess } from '../../lib/oauth/access.ts';
 import type { ApiDeps, App } from '../deps.ts';
 import { HttpError } from '../errors.ts';
+import { createRefuseForged } from '../forged-notices.ts';
 import { failures } from '../schemas.ts';
 
 /** Gmail's notices are some 500 bytes. */
@@ -21,18 +24,16 @@ const example = {
 export function gmailWebhookRoute(app: App, { db, relay, log, options }: ApiDeps): void {
   const { gmailPush } = options;
   const verify = gmailPush && createVerifyNotice(gmailPush);
-  const countForged = app.createRateLimit();
+  const refuse = createRefuseForged(app);
   const signed = new WeakSet<FastifyRequest>();
+  const take = createGroupCommit({ commit: (notices: Notice[]) => askForEach(notices, db) });
 
-  /** Before the body is read. Guesses are counted by address; what Google signed is not, since it comes for everybody from a few addresses. */
+  /** Before the body is read. */
   async function admit(request: FastifyRequest): Promise<void> {
     if (!verify)
       throw new HttpError(404, 'not_found', 'Push notices of Gmail are not set up here: set GOOGLE_PUBSUB_TOPIC and GOOGLE_PUBSUB_AUDIENCE.');
     if (await verify(request.headers.authorization)) return void signed.add(request);
-    request.rateKey = `notice:${request.ip}`;
-    const limit = await countForged(request);
-    if (!limit.isAllowed && limit.isExceeded) throw new HttpError(429, 'too_many_requests', 'Too many notices that Google has not signed.');
-    throw new HttpError(401, 'unauthorized', 'This is for Google Pub/Sub, which signs its notices for the audience of this installation.');
+    await refuse(request, 'This is for Google Pub/Sub, which signs its notices for the audience of this installation.');
   }
 
   function ignore(reason: string): void {
@@ -46,7 +47,7 @@ export function gmailWebhookRoute(app: App, { db, relay, log, options }: ApiDeps
       tags: ['mail'],
       summary: 'For Google Pub/Sub: there is something new in a mailbox',
       description:
-        'Takes the push notices of Gmail, signed by Google for `GOOGLE_PUBSUB_AUDIENCE`, and asks for a fetch of each account with that address, unless the mailbox was followed past the notice. Any number of notices makes one fetch that waits.',
+        'Takes the push notices of Gmail, signed by Google for `GOOGLE_PUBSUB_AUDIENCE`, and asks for a fetch of each account with that address, unless the mailbox was followed past the notice, and for a sync of the sources on it, unless they were told of as much. Any number of notices makes one fetch, and one sync of each source, that waits.',
       response: { 204: z.undefined().describe('Taken, or of no use'), ...failures },
     },
     onRequest: admit,
@@ -57,7 +58,7 @@ export function gmailWebhookRoute(app: App, { db, relay, log, options }: ApiDeps
     },
     handler: async (request, reply) => {
       const notice = parseNotice(request.body);
-      const asked = notice ? await askForMailboxes(notice, db.connections) : 'malformed';
+      const asked = notice ? await take(notice) : 'malformed';
       if (asked === 'queued') relay.poke();
       if (asked === 'malformed' || asked === 'unknown') ignore(asked);
       return reply.code(204).send();
@@ -65,12 +66,29 @@ export function gmailWebhookRoute(app: App, { db, relay, log, options }: ApiDeps
   });
 }
 
-/** Several users may have connected one mailbox. */
-async function askForMailboxes({ email, historyId }: Notice, connections: Db['connections']): Promise<'queued' | 'nothing_new' | 'unknown'> {
-  const accounts = await connections.list({ provider: 'google', email, status: 'active' });
+type Asked = 'queued' | 'nothing_new' | 'unknown';
+
+/** Notices that came together: of a mailbox the newest says it all. */
+async function askForEach(notices: readonly Notice[], db: Db): Promise<Asked[]> {
+  const newest = new Map<string, Notice>();
+  for (const notice of notices) {
+    const other = newest.get(notice.email);
+    if (!other || BigInt(notice.historyId) > BigInt(other.historyId)) newest.set(notice.email, notice);
+  }
+  const asked = new Map(await Promise.all([...newest].map(async ([email, notice]) => [email, await askForMailboxes(notice, db)] as const)));
+  return notices.map(({ email }) => asked.get(email) ?? 'unknown');
+}
+
+/** Several users may have connected one mailbox. Its sources are told apart from its fetch: one may have followed past the notice, and the other not. */
+async function askForMailboxes({ email, historyId }: Notice, { connections, dealSources }: Db): Promise<Asked> {
+  const known = await connections.list({ provider: 'google', email, status: 'active' });
+  const accounts = known.filter((account) => hasAccess(account, 'mail'));
   if (accounts.length === 0) return 'unknown';
-  const asked = await Promise.all(accounts.map(({ id }) => connections.askForMailbox(id, 'push', historyId)));
-  return asked.some(({ outcome }) => outcome === 'queued') ? 'queued' : 'nothing_new';
+  const [fetches, syncs] = await Promise.all([
+    Promise.all(accounts.map(({ id }) => connections.askForMailbox(id, 'push', historyId))),
+    Promise.all(accounts.map(({ id }) => dealSources.noticeMailbox(id, historyId))),
+  ]);
+  return fetches.some(({ outcome }) => outcome === 'queued') || syncs.some((count) => count > 0) ? 'queued' : 'nothing_new';
 }
 
 /** A body that is too long, or no JSON: it will not be another one next time. */

@@ -58,7 +58,7 @@ export function queueRoutes(app: App, deps: ApiDeps, visible: Visible): void {
     handler: async (request, reply) => {
       const queue = queueOf(request.params.queue);
       const { name, payload, options = {} } = request.body;
-      requireReady(queue, name);
+      requireKnown(queue, name);
       const caller = rowCallerOf(request);
       await requireOwn(caller, queue, payload, visible);
       const asked = ownOptions(options, caller, request.headers['idempotency-key'], request.id);
@@ -140,11 +140,9 @@ export function queueRoutes(app: App, deps: ApiDeps, visible: Visible): void {
   });
 }
 
-/** 400 for a name that the queue does not know, 501 for one that it will. */
-function requireReady(queue: string, name: string): void {
-  const definition = findJob(queue, name);
-  if (definition?.status === 'ready') return;
-  if (definition) throw new HttpError(501, 'not_there_yet', `"${name}" on ${queue} is planned; this version of Hivepulse cannot run it yet.`);
+/** 400 for a name that the queue does not know. */
+function requireKnown(queue: string, name: string): void {
+  if (findJob(queue, name)) return;
   const names = jobs.filter((job) => job.queue === queue).map((job) => job.name);
   throw invalid('body.name', `must be one of ${names.join(', ')}`);
 }
@@ -166,9 +164,11 @@ async function requireOwn(caller: RowCaller, queue: string, payload: unknown, vi
     return;
   }
   if (queue === 'gmail-fetch') return requireOwnMailbox(caller, payload);
-  if (queue === 'document-processing' || queue === 'email-processing' || queue === 'daily-brief') return requireOwnDeal(caller, payload, visible);
+  if (OF_DEALS.includes(queue)) return requireOwnDeal(caller, payload, visible);
   throw new HttpError(403, 'forbidden', `Jobs on ${queue} are asked for by services: call it with an API key and without X-User-Id.`);
 }
+
+const OF_DEALS: readonly string[] = ['document-processing', 'email-processing', 'daily-brief', 'source-sync'];
 
 const fetchPayload = z.object({ userId: z.string(), trigger: z.unknown().optional() });
 
@@ -182,17 +182,25 @@ function requireOwnMailbox(caller: RowCaller, payload: unknown): void {
 }
 
 const uuid = z.guid().optional().catch(undefined);
-const dealPayload = z.object({ dealId: uuid, documentId: uuid, emailId: uuid, dueAt: z.unknown().optional(), late: z.unknown().optional() });
+const dealPayload = z.object({
+  dealId: uuid,
+  documentId: uuid,
+  emailId: uuid,
+  sourceId: uuid,
+  dueAt: z.unknown().optional(),
+  late: z.unknown().optional(),
+});
 
 /** The deal is one that the user is in, and what is worked on is in that deal. */
 async function requireOwnDeal(caller: RowCaller, payload: unknown, visible: Visible): Promise<void> {
-  const { dealId, documentId, emailId, dueAt, late } = dealPayload.safeParse(payload).data ?? {};
+  const { dealId, documentId, emailId, sourceId, dueAt, late } = dealPayload.safeParse(payload).data ?? {};
   if (dueAt !== undefined || late !== undefined) throw invalid('body.payload.dueAt', 'is for the scheduler to say: leave dueAt and late out');
   // A payload that does not parse is answered by the queue, naming its field.
   if (dealId === undefined) return;
   const deal = await visible.deal(caller, dealId);
   if (documentId !== undefined && (await visible.document(caller, documentId)).dealId !== deal.id) throw new NotFoundError('Document', documentId);
   if (emailId !== undefined && (await visible.email(caller, emailId)).dealId !== deal.id) throw new NotFoundError('E-mail', emailId);
+  if (sourceId !== undefined) await visible.source(caller, sourceId, deal.id);
 }
 
 const owner = z.guid();

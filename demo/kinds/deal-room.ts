@@ -49,7 +49,8 @@ const risk = z.object({ category: z.string(), severity: z.string(), quote: z.str
 type Risk = z.infer<typeof risk>;
 const riskPage = z.object({ risks: z.array(risk) });
 const blockerPage = z.object({ blockers: z.array(z.object({ status: z.string(), subject: z.string().nullable(), summary: z.string() })) });
-const dealPage = z.object({ deals: z.array(z.object({ id: z.string() })) });
+const dealPage = z.object({ deals: z.array(z.object({ id: z.string(), name: z.string() })) });
+const DEAL = 'Project Harbour';
 const briefPage = z.object({ briefs: z.array(z.object({ date: z.string() })) });
 
 interface Sample {
@@ -113,7 +114,7 @@ async function readSamples(folder: string): Promise<Sample[]> {
 }
 
 async function dealOf(api: DemoApi, room: Room): Promise<string> {
-  if (room.dealId === '') room.dealId = (await api.post('/api/deals', { name: 'Project Harbour', timeZone: 'Europe/London' }, created)).deal.id;
+  if (room.dealId === '') room.dealId = (await api.post('/api/deals', { name: DEAL, timeZone: 'Europe/London' }, created)).deal.id;
   return room.dealId;
 }
 
@@ -157,7 +158,7 @@ async function brief(api: DemoApi, room: Room, unreadable: readonly Sample[]): P
 
 async function report(api: DemoApi, width: number): Promise<Section> {
   const { deals } = await api.get('/api/deals', dealPage);
-  const id = deals[0]?.id;
+  const id = deals.find(({ name }) => name === DEAL)?.id;
   const path = `/api/deals/${id}`;
   const [{ documents }, { emails }, { risks }, { blockers }, { briefs }] = await Promise.all([
     api.get(`/api/documents?limit=100&dealId=${id}`, documentPage),

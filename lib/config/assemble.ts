@@ -108,7 +108,7 @@ export interface Config {
     batchSize: number;
     maxResults: number;
   };
-  microsoft: { clientId?: string; clientSecret?: string; tenantId: string; graphBaseUrl?: string; tokenUrl?: string };
+  microsoft: { clientId?: string; clientSecret?: string; tenantId: string; graphBaseUrl?: string; authUrl?: string; tokenUrl?: string };
   /** The first encrypts, all decrypt; 32 bytes in base64. */
   tokenKeys: { id: string; key: string }[];
 }
@@ -239,6 +239,7 @@ function microsoftConfig(values: Values): Config['microsoft'] {
       clientId: values.MICROSOFT_CLIENT_ID,
       clientSecret: values.MICROSOFT_CLIENT_SECRET,
       graphBaseUrl: values.GRAPH_BASE_URL,
+      authUrl: values.MICROSOFT_AUTH_URL,
       tokenUrl: values.MICROSOFT_TOKEN_URL,
     }),
   };

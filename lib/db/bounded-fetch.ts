@@ -119,7 +119,7 @@ const BAD_INPUT = /^(22|23|PGRST1)/;
 const PASSING = /^(08|40|53|55|57|58|PGRST00)/;
 
 const shortOfCredits = z.object({ cost: z.number(), balance: z.number() });
-const keyReused = z.object({ jobId: z.string() });
+const conflict = z.looseObject({ code: z.string() });
 const missing = z.object({ what: z.string(), id: z.string() });
 
 /** What our SQL functions raise: `PT` and the HTTP status to answer, and JSON as the detail. */
@@ -133,7 +133,8 @@ function ownErrorOf(code: string, message: string, detail: unknown): HivepulseEr
     return new NotFoundError(what, id);
   }
   if (code !== 'PT409') return undefined;
-  return new PermanentError(message, { code: 'idempotency_key_reused', details: keyReused.parse(jsonOf(detail)) });
+  const { code: reason, ...details } = conflict.parse(jsonOf(detail));
+  return new PermanentError(message, { code: reason, details });
 }
 
 const jsonOf = (detail: unknown): unknown => (typeof detail === 'string' ? JSON.parse(detail) : detail);

@@ -26,6 +26,8 @@ import { createOutboxTable } from './outbox.ts';
 import { answer, type Client, parseRow } from './rest.ts';
 import { createReviewJobsTable } from './review-jobs.ts';
 import { createScheduleBook, createSchedulesTable } from './schedules.ts';
+import { createSourceRuns } from './source-runs.ts';
+import { createDealSourcesTable } from './sources.ts';
 import { createStoriesTable } from './stories.ts';
 import type { Db } from './types.ts';
 import { askAuthServer, type JwtVerification, requireJwt, verifyHere } from './users.ts';
@@ -65,6 +67,7 @@ export function createDb(options: DbOptions): Db {
     ...userTables(service),
     connections: { ...createConnectionsTable(service), ...createConnectionSecrets(service) },
     mailboxes: createMailboxesTable(service),
+    sourceRuns: createSourceRuns(service),
     outbox: createOutboxTable(service),
     jobRows: createJobRowsTable(service),
     embeddings: createEmbeddingsTable(service),
@@ -98,6 +101,7 @@ function userTables(client: Client): ReturnType<Db['forUser']> {
     messages: createMessagesTable(client),
     deals: createDealsTable(client),
     documents: createDocumentsTable(client),
+    dealSources: createDealSourcesTable(client),
     emails: createEmailsTable(client),
     schedules: createSchedulesTable(client),
     briefs: createBriefsTable(client),

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { requireUuid } from './job-rows.ts';
-import type { AskedMailbox, Connection, ConnectionSecrets, ConnectionsTable, OAuthState, Provider, SealedTokens } from './mail-types.ts';
+import type { AskedMailbox, Chosen, Connection, ConnectionSecrets, ConnectionsTable, OAuthState, Provider, SealedTokens } from './mail-types.ts';
 import { answer, type Client, callJson, parseRow } from './rest.ts';
 import { integer, isUuid, jsonText, storableText, timestamp } from './rows.ts';
 
@@ -84,6 +84,16 @@ export function createConnectionSecrets(client: Client): ConnectionSecrets {
   const connectionsOf = async (query: Parameters<typeof answer>[0]) =>
     parseRow(z.array(row), await answer(query), 'oauth_connections').map(toConnection);
 
+  /** Page by page: what an account allows is told by its scopes, and those that are not wanted come first again and again. */
+  async function firstOf(page: (from: number, to: number) => Parameters<typeof answer>[0], { isWanted, limit }: Chosen): Promise<Connection[]> {
+    const wanted: Connection[] = [];
+    for (let from = 0; ; from += limit) {
+      const found = await connectionsOf(page(from, from + limit - 1));
+      wanted.push(...found.filter(isWanted));
+      if (wanted.length >= limit || found.length < limit) return wanted.slice(0, limit);
+    }
+  }
+
   return {
     read: async (id) => (isUuid(id) ? tokensOf('read_connection', { p_id: id }) : undefined),
 
@@ -125,14 +135,14 @@ export function createConnectionSecrets(client: Client): ConnectionSecrets {
       return callJson(client, 'ask_for_mailbox', { p_connection_id: id, p_trigger: trigger, p_history_id: historyId ?? null }, asked);
     },
 
-    watchesEndingBefore(time, limit) {
-      const ending = googleAccounts().or(`watch_expires_at.is.null,watch_expires_at.lt."${isoTime(time)}"`);
-      return connectionsOf(ending.order('watch_expires_at', { nullsFirst: true }).order('id').limit(limit));
+    watchesEndingBefore(time, chosen) {
+      const ending = () => googleAccounts().or(`watch_expires_at.is.null,watch_expires_at.lt."${isoTime(time)}"`);
+      return firstOf((from, to) => ending().order('watch_expires_at', { nullsFirst: true }).order('id').range(from, to), chosen);
     },
 
-    notSyncedSince(time, limit) {
-      const late = googleAccounts().or(`synced_at.is.null,synced_at.lt."${isoTime(time)}"`);
-      return connectionsOf(late.order('synced_at', { nullsFirst: true }).order('id').limit(limit));
+    notSyncedSince(time, chosen) {
+      const late = () => googleAccounts().or(`synced_at.is.null,synced_at.lt."${isoTime(time)}"`);
+      return firstOf((from, to) => late().order('synced_at', { nullsFirst: true }).order('id').range(from, to), chosen);
     },
 
     async saveState(saved) {

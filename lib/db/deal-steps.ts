@@ -4,7 +4,7 @@ import { answer, type Client, callJson, firstRow, parseRow } from './rest.ts';
 import { integer, jsonText, storableText, timestamp } from './rows.ts';
 
 const text = z.string().nullable();
-const subject = z.enum(['document', 'email', 'brief']);
+const subject = z.enum(['document', 'email', 'brief', 'source']);
 
 const row = z.object({
   subject,
@@ -42,7 +42,7 @@ const toBegun = ({ state, result }: z.infer<typeof begun>): BegunStep => (state 
 
 const unfinished = z.array(z.object({ subject, key: z.string(), operation: z.string(), queue: z.string(), jobId: z.string(), place: z.string() }));
 
-/** The ids of documents and e-mails as the database spells them. */
+/** The ids of documents, e-mails and sources as the database spells them. */
 const spelt = (subject: StepSubject, key: string): string => (subject === 'brief' ? key : key.toLowerCase());
 const keyOf = ({ subject, key, operation }: StepKey): StepKey => ({ subject, key: spelt(subject, key), operation });
 

@@ -239,9 +239,9 @@ export interface EmailsTable {
   blockers(options: { limit: number; cursor?: string; dealId?: string; status?: 'open' | 'resolved' }): Promise<Page<Blocker>>;
 }
 
-export type StepSubject = 'document' | 'email' | 'brief';
+export type StepSubject = 'document' | 'email' | 'brief' | 'source';
 
-/** Which step: a document's or e-mail's id is its key, the id of its job a brief's. */
+/** Which step: a document's or e-mail's id is its key, the id of its job a brief's; of a source it is the source and how it is synced. */
 export interface StepKey {
   subject: StepSubject;
   key: string;

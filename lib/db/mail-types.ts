@@ -63,6 +63,12 @@ export interface ConnectionsTable {
   get(id: string): Promise<Connection | undefined>;
 }
 
+/** Most accounts that are answered; those that are not wanted do not count. */
+export interface Chosen {
+  isWanted(connection: Connection): boolean;
+  limit: number;
+}
+
 /** As the service role alone. */
 export interface ConnectionSecrets {
   /** With its tokens; undefined where there is none. */
@@ -91,9 +97,9 @@ export interface ConnectionSecrets {
   /** A fetch of what is new in the mailbox; any number of notices makes one that waits. */
   askForMailbox(id: string, trigger: 'push' | 'poll', historyId?: string): Promise<AskedMailbox>;
   /** Active Google accounts whose watch ends before, or was never made. */
-  watchesEndingBefore(time: string, limit: number): Promise<Connection[]>;
+  watchesEndingBefore(time: string, options: Chosen): Promise<Connection[]>;
   /** Active Google accounts not followed since, the longest ago first. */
-  notSyncedSince(time: string, limit: number): Promise<Connection[]>;
+  notSyncedSince(time: string, options: Chosen): Promise<Connection[]>;
   saveState(state: OAuthState): Promise<void>;
   /** Once, and in time. */
   takeState(id: string): Promise<OAuthState | undefined>;

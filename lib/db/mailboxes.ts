@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { JobAbortedError } from '../errors.ts';
 import { requireUuid } from './job-rows.ts';
-import type { MailboxChanges, MailboxesTable, MailboxRun, MailMessage } from './mail-types.ts';
+import { jsonPages } from './json-pages.ts';
+import type { MailboxChanges, MailboxesTable, MailboxRun } from './mail-types.ts';
 import { type Client, callJson } from './rest.ts';
 import { isUuid, jsonText } from './rows.ts';
 
@@ -46,7 +47,7 @@ export function createMailboxesTable(client: Client): MailboxesTable {
 
     async store(run, messages) {
       let added = 0;
-      for (const page of pagesOf(messages)) added += await fenced('store_messages', run, { p_messages: page }, count);
+      for (const page of jsonPages(messages, BYTES_PER_CALL)) added += await fenced('store_messages', run, { p_messages: page }, count);
       return added;
     },
 
@@ -64,23 +65,6 @@ export function createMailboxesTable(client: Client): MailboxesTable {
 
 const lost = ({ jobId, connectionId }: MailboxRun) =>
   new JobAbortedError('superseded', `Row ${jobId} was taken over while the job ran, or the account ${connectionId} was disconnected`);
-
-function* pagesOf(messages: readonly MailMessage[]): Generator<string> {
-  let page: string[] = [];
-  let bytes = 0;
-  for (const message of messages) {
-    const part = jsonText(message);
-    const size = Buffer.byteLength(part);
-    if (page.length > 0 && bytes + size > BYTES_PER_CALL) {
-      yield `[${page}]`;
-      page = [];
-      bytes = 0;
-    }
-    page.push(part);
-    bytes += size;
-  }
-  if (page.length > 0) yield `[${page}]`;
-}
 
 function changesText({ labels = [], ...changes }: MailboxChanges): string {
   return jsonText({ ...changes, labels: netLabels(labels) });

@@ -1,5 +1,5 @@
 /** SQL functions that write tens of thousands of rows at once, all or none: seconds on a busy server. */
-const SLOW = new Set(['save_conversation_analysis', 'record_mailbox', 'remove_connection', 'record_deal_step']);
+const SLOW = new Set(['save_conversation_analysis', 'record_mailbox', 'remove_connection', 'record_deal_step', 'remove_source']);
 /** A shorter one makes the largest analyses fail at their very end; a longer one holds up a job whose database hangs. */
 const SLOW_TIMEOUT_MS = 60_000;
 const CALL = /\/rest\/v1\/rpc\/(\w+)$/;

@@ -5,6 +5,7 @@ import type { ConversationsTable, EmbeddingsTable } from './conversation-types.t
 import type { DealStepsTable, DealsTable, DocumentsTable, EmailsTable } from './deal-types.ts';
 import type { AnalyticsJobsTable, ConnectionSecrets, ConnectionsTable, MailboxesTable, MessagesTable } from './mail-types.ts';
 import type { ScheduleBook, SchedulesTable } from './schedule-types.ts';
+import type { DealSourcesTable, SourceRuns } from './source-types.ts';
 
 export interface Claim {
   claim: string;
@@ -469,6 +470,9 @@ export interface Db {
   mailboxes: MailboxesTable;
   deals: DealsTable;
   documents: DocumentsTable;
+  dealSources: DealSourcesTable;
+  /** What syncs store. */
+  sourceRuns: SourceRuns;
   emails: EmailsTable;
   dealSteps: DealStepsTable;
   schedules: SchedulesTable & ScheduleBook;
@@ -477,7 +481,17 @@ export interface Db {
   /** What one signed-in user sees: queried with the user's own JWT, under row-level security. */
   forUser(jwt: string): Pick<
     Db,
-    'analyticsJobs' | 'stories' | 'failedJobs' | 'reviewJobs' | 'credits' | 'conversations' | 'messages' | 'deals' | 'documents' | 'emails'
+    | 'analyticsJobs'
+    | 'stories'
+    | 'failedJobs'
+    | 'reviewJobs'
+    | 'credits'
+    | 'conversations'
+    | 'messages'
+    | 'deals'
+    | 'documents'
+    | 'dealSources'
+    | 'emails'
   > & {
     connections: ConnectionsTable;
     schedules: SchedulesTable;

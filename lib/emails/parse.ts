@@ -1,16 +1,11 @@
 /** A mail as it came over the wire (RFC 822), made into what is stored of it. */
 import type { Email } from 'postal-mime';
-import type { NewEmail } from '../db/deal-types.ts';
 import { PermanentError } from '../errors.ts';
 import type { GmailMessage } from '../mail/contract.ts';
-import { createMessageReader, type ReadMessage } from '../mail/message/reader.ts';
-import { contentHash } from './hash.ts';
-import { messageIdsIn, plainMessageId, threadIdOf } from './message-ids.ts';
+import { messageIdsIn, plainMessageId, type ThreadIds } from './message-ids.ts';
+import { loadMessageReader, type StoredEmail, storedEmail } from './stored.ts';
 
-export type ParsedEmail = Pick<
-  NewEmail,
-  'messageId' | 'threadId' | 'inReplyTo' | 'fromName' | 'fromAddress' | 'recipients' | 'subject' | 'sentAt' | 'text' | 'contentHash'
->;
+export type ParsedEmail = StoredEmail;
 
 /** Bytes of a mail with its attachments: what Gmail and Outlook let through. */
 export const LARGEST_EMAIL = 25 * 1024 * 1024;
@@ -28,20 +23,9 @@ const MOST_DIVIDERS = 20_000;
  */
 export async function parseEmail(bytes: Uint8Array): Promise<ParsedEmail> {
   checkSize(bytes);
-  const [email, read] = await Promise.all([parsed(bytes), reader()]);
+  const [email, read] = await Promise.all([parsed(bytes), loadMessageReader()]);
   if (!email.headers.some(({ key }) => IDENTIFYING.has(key))) throw unreadable('it has no From, To, Date, Subject or Message-ID');
-  const { fromName, fromAddress, people, subject, sentAt, text } = read(asGmailMessage(email));
-  const recipients = [...people.to, ...people.cc, ...people.bcc];
-  const content = { fromName, fromAddress, recipients, subject: subject || null, sentAt, text };
-  const hash = contentHash(content);
-  const ids = idsOf(email);
-  return {
-    ...content,
-    messageId: ids.messageId,
-    inReplyTo: ids.inReplyTo,
-    threadId: threadIdOf(ids) ?? `content-${hash.slice(0, 32)}`,
-    contentHash: hash,
-  };
+  return storedEmail(read(asGmailMessage(email)), idsOf(email));
 }
 
 const IDENTIFYING = new Set(['from', 'to', 'date', 'subject', 'message-id']);
@@ -77,13 +61,6 @@ async function parsed(bytes: Uint8Array): Promise<Email> {
   }
 }
 
-let loading: Promise<ReadMessage> | undefined;
-
-function reader(): Promise<ReadMessage> {
-  loading ??= createMessageReader();
-  return loading;
-}
-
 /** Both forms of the body, and reports of mail programs, in the shape that the reader of Gmail's messages knows. */
 function asGmailMessage({ headers, text, html, attachments }: Email): GmailMessage {
   const bodies = [part('text/plain; charset=utf-8', text), part('text/html; charset=utf-8', html)].flat();
@@ -105,7 +82,7 @@ function part(type: string, content: string | Buffer | undefined): GmailPart[] {
 const contentOf = (content: ArrayBuffer | Uint8Array | string): Buffer =>
   typeof content === 'string' ? Buffer.from(content) : content instanceof Uint8Array ? Buffer.from(content) : Buffer.from(content);
 
-function idsOf({ headers }: Email): { messageId: string | null; inReplyTo: string | null; references: string[] } {
+function idsOf({ headers }: Email): ThreadIds {
   const header = (name: string) => headers.find(({ key }) => key === name)?.value;
   return {
     messageId: plainMessageId(header('message-id')),

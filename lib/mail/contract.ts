@@ -6,7 +6,7 @@ export interface Quota {
   /** Units that an account may spend in `perMs`; also the most it may spend at once after a pause. */
   units: number;
   perMs: number;
-  costs: { profile: number; list: number; history: number; message: number; watch: number };
+  costs: { profile: number; labels: number; list: number; history: number; message: number; watch: number };
 }
 
 /** As Google's client types them: `users.messages.get` with `format=full`. */
@@ -29,6 +29,8 @@ export interface HistoryPage {
   deleted: string[];
   /** In the order they happened. */
   labels: { id: string; added: string[]; removed: string[] }[];
+  /** All labels of messages that came or whose labels changed, as they are after it; of those alone that Gmail told it of. */
+  labelsNow: ReadonlyMap<string, readonly string[]>;
   /** Followed to here once this page is stored. */
   historyId: string;
   nextPageToken?: string;
@@ -49,6 +51,8 @@ export interface Mailbox {
     pageToken?: string;
     limit: number;
   }): Promise<{ ids: string[]; nextPageToken?: string }>;
+  /** All that the mailbox has: Gmail's own and those of its owner, whose names hold `/` between a label and one within it. */
+  labels(): Promise<{ id: string; name: string }[]>;
   /** Undefined: Google does not know this history id any more (404). */
   history(options: { since: string; pageToken?: string }): Promise<HistoryPage | undefined>;
   /** One batch request; 100 ids at most. One outcome for each id, in their order. `left`: how many are to be read after these; a pause is then worth its end. */

@@ -22,11 +22,11 @@ export interface ReadDeps {
 export type OnBatch = (batch: { number: number; of: number }) => void;
 
 /** So often a part of a batch that Gmail puts off is asked for; then the job's own attempts go on. */
-const ROUNDS = 6;
+export const ROUNDS = 6;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 30_000;
 
-type Later = Extract<MessageRead, { state: 'later' }>;
+export type Later = Extract<MessageRead, { state: 'later' }>;
 
 /**
  * Reads messages in batches and stores each batch, while the next is on its way. Parts that Gmail puts off are asked for again, they alone.
@@ -45,7 +45,7 @@ export async function readMessages(ids: readonly string[], onBatch: OnBatch, dep
 }
 
 /** Doubling, with chance in it, so that accounts that were put off together do not come back together; longer where Gmail says so. */
-function pauseBefore(round: number, putOff: readonly Later[]): number {
+export function pauseBefore(round: number, putOff: readonly Later[]): number {
   const named = Math.max(0, ...putOff.map(({ retryAfterMs = 0 }) => retryAfterMs));
   const backoff = jittered(FIRST_PAUSE_MS * 2 ** (round - 1), Math.random);
   return Math.min(Math.max(named, backoff), LONGEST_PAUSE_MS);

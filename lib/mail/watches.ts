@@ -7,6 +7,7 @@ import type { Connection, ConnectionSecrets } from '../db/mail-types.ts';
 import { HivepulseError, messageOf } from '../errors.ts';
 import { createLanes } from '../lanes.ts';
 import type { Logger } from '../log.ts';
+import { hasAccess } from '../oauth/access.ts';
 import type { Mailboxes } from './contract.ts';
 
 export interface WatchDeps {
@@ -30,13 +31,15 @@ const RENEW_BEFORE_MS = 2 * DAY;
 const LIMIT = 1_000;
 /** Accounts asked about at a time: each has a quota of its own at Google. */
 const AT_ONCE = 5;
+/** An account that is connected for files alone is no mailbox. */
+const isWanted = (account: Connection): boolean => hasAccess(account, 'mail');
 /** Longest for one account, waits for its quota included. */
 const ONE_TIMEOUT_MS = MINUTE;
 
 /** Watches that end within two days, or were never made, are made anew. An account that fails is logged and tried again next time. Rejects when the database is away. */
 export async function renewWatches({ clock, limit = LIMIT, ...deps }: RenewDeps): Promise<{ renewed: number; failed: number }> {
   const before = new Date(clock.now() + RENEW_BEFORE_MS).toISOString();
-  const accounts = await deps.connections.watchesEndingBefore(before, limit);
+  const accounts = await deps.connections.watchesEndingBefore(before, { isWanted, limit });
   const inLane = createLanes(AT_ONCE);
   const renewed = await Promise.all(accounts.map((account) => inLane(() => tryToWatch(account, deps), deps.signal)));
   const count = renewed.filter(Boolean).length;
@@ -47,10 +50,10 @@ export async function renewWatches({ clock, limit = LIMIT, ...deps }: RenewDeps)
 
 /** To be called after an account was connected: notices come from then on. Without a topic nothing happens. Never rejects: the next renewal makes up for it. */
 export async function onConnected(
-  connection: Pick<Connection, 'id' | 'provider' | 'status'>,
+  connection: Pick<Connection, 'id' | 'provider' | 'status' | 'scopes'>,
   { topic, ...deps }: Omit<WatchDeps, 'topic'> & { topic: string | undefined },
 ): Promise<boolean> {
-  if (topic === undefined || connection.provider !== 'google' || connection.status !== 'active') return false;
+  if (topic === undefined || connection.provider !== 'google' || connection.status !== 'active' || !hasAccess(connection, 'mail')) return false;
   return tryToWatch(connection, { ...deps, topic });
 }
 
@@ -89,7 +92,7 @@ export async function pollMailboxes({
   limit = LIMIT,
 }: PollDeps): Promise<{ queued: number; failed: number }> {
   const since = new Date(clock.now() - olderThanMs).toISOString();
-  const accounts = await connections.notSyncedSince(since, limit);
+  const accounts = await connections.notSyncedSince(since, { isWanted, limit });
   const inLane = createLanes(AT_ONCE);
   const outcomes = await Promise.all(accounts.map(({ id }) => inLane(() => tryToAsk(id, { connections, log }))));
   const count = (outcome: (typeof outcomes)[number]) => outcomes.filter((one) => one === outcome).length;

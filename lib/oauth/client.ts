@@ -7,6 +7,7 @@ import {
   ClientSecretPost,
   calculatePKCECodeChallenge,
   getValidatedIdTokenClaims,
+  OperationProcessingError,
   processAuthorizationCodeResponse,
   processRefreshTokenResponse,
   refreshTokenGrantRequest,
@@ -17,7 +18,7 @@ import {
 import { z } from 'zod';
 import { type Clock, MINUTE, SECOND, systemClock } from '../clock.ts';
 import { type TokenFailure, tokenFailure } from './failure.ts';
-import type { ProviderDescription } from './provider.ts';
+import type { IdClaims, ProviderDescription } from './provider.ts';
 
 export interface Tokens {
   accessToken: string;
@@ -42,14 +43,19 @@ export interface Trip {
   redirectUri: string;
 }
 
+export interface ConsentRequest extends Trip {
+  scopes: readonly string[];
+  loginHint?: string | undefined;
+}
+
 /** One provider's OAuth server. */
 export interface OAuthClient extends ProviderDescription {
-  consentUrl(trip: Trip & { loginHint?: string | undefined }): Promise<string>;
+  consentUrl(asked: ConsentRequest): Promise<string>;
   /** Exchanges the code that came back with `parameters`, and checks id token and nonce. Throws as oauth4webapi does; not tried twice: a code is good once. */
   exchange(parameters: URLSearchParams, trip: Trip): Promise<Grant>;
   /** Tried up to three times, for 20 s at most. Never rejects. */
   refresh(refreshToken: string): Promise<{ kind: 'tokens'; tokens: Tokens } | TokenFailure>;
-  /** Whether the provider has forgotten the token. Within 5 s; never rejects. */
+  /** Whether the provider has forgotten the token; false without a call where it has no address for that. Within 5 s; never rejects. */
   revoke(token: string): Promise<boolean>;
 }
 
@@ -71,20 +77,30 @@ const UNNAMED_LIFE_MS = 5 * MINUTE;
 
 export function createOAuthClient(description: ProviderDescription, options: OAuthClientOptions = {}): OAuthClient {
   const { clock = systemClock, pause = (ms) => wait(ms), timeoutMs = 10 * SECOND } = options;
-  const { clientId, clientSecret, issuers, authUrl, tokenUrl, revokeUrl } = description;
+  const { clientId, clientSecret, authUrl, tokenUrl, revokeUrl } = description;
   const server: AuthorizationServer = {
-    issuer: issuers[0],
+    // Another one for each answer that names its maker: see `namedIn`.
+    issuer: new URL(authUrl).origin,
     authorization_endpoint: authUrl,
     token_endpoint: tokenUrl,
-    revocation_endpoint: revokeUrl,
+    ...(revokeUrl === undefined ? {} : { revocation_endpoint: revokeUrl }),
   };
   const client: Client = { client_id: clientId };
   const secret = ClientSecretPost(clientSecret);
   /** The description has made sure that only loopback is plain HTTP. */
   const http = (ms: number) => ({ signal: AbortSignal.timeout(ms), [allowInsecureRequests]: tokenUrl.startsWith('http:') });
 
-  /** `server` by the name that it gives itself here, if that is one of its names. */
-  const named = (issuer: unknown): AuthorizationServer => ({ ...server, issuer: issuers.find((known) => known === issuer) ?? issuers[0] });
+  /** `server` by the name that it gives itself; throws where that is none of its names. */
+  function named(issuer: string, claims?: IdClaims): AuthorizationServer {
+    if (!description.isIssuer(issuer, claims)) throw new OperationProcessingError('The answer was not made by this provider');
+    return { ...server, issuer };
+  }
+
+  /** By the name in the id token of an answer; what is wrong with one that cannot be read, oauth4webapi says. */
+  async function namedIn(answer: Response): Promise<AuthorizationServer> {
+    const claims = await claimsIn(answer.clone());
+    return claims === undefined ? server : named(claims.iss, claims);
+  }
 
   function toTokens(answer: TokenEndpointResponse, askedAt: number): Tokens {
     const lifeMs = answer.expires_in === undefined ? UNNAMED_LIFE_MS : answer.expires_in * SECOND;
@@ -96,13 +112,13 @@ export function createOAuthClient(description: ProviderDescription, options: OAu
     };
   }
 
-  async function consentUrl({ state, verifier, nonce, redirectUri, loginHint }: Trip & { loginHint?: string | undefined }): Promise<string> {
+  async function consentUrl({ state, verifier, nonce, redirectUri, scopes, loginHint }: ConsentRequest): Promise<string> {
     const url = new URL(authUrl);
     const asked = {
       response_type: 'code',
       client_id: clientId,
       redirect_uri: redirectUri,
-      scope: description.scopes.join(' '),
+      scope: scopes.join(' '),
       state,
       nonce,
       code_challenge: await calculatePKCECodeChallenge(verifier),
@@ -115,25 +131,25 @@ export function createOAuthClient(description: ProviderDescription, options: OAu
   }
 
   async function exchange(parameters: URLSearchParams, { state, verifier, nonce, redirectUri }: Trip): Promise<Grant> {
-    const checked = validateAuthResponse(named(parameters.get('iss')), client, parameters, state);
+    const maker = parameters.get('iss');
+    const checked = validateAuthResponse(maker === null ? server : named(maker), client, parameters, state);
     const askedAt = clock.now();
     const response = await authorizationCodeGrantRequest(server, client, secret, checked, redirectUri, verifier, http(timeoutMs));
-    const maker = named(await issuerIn(response.clone()));
     // The id token comes straight from the token endpoint, over TLS: that stands for its signature (OpenID Connect Core, 3.1.3.7).
-    const answer = await processAuthorizationCodeResponse(maker, client, response, { expectedNonce: nonce, requireIdToken: true });
-    const claims = getValidatedIdTokenClaims(answer);
-    return {
-      ...toTokens(answer, askedAt),
-      accountId: String(claims?.sub),
-      email: typeof claims?.email === 'string' && claims.email !== '' ? claims.email : undefined,
-    };
+    const answer = await processAuthorizationCodeResponse(await namedIn(response), client, response, {
+      expectedNonce: nonce,
+      requireIdToken: true,
+    });
+    const account = description.identify({ ...getValidatedIdTokenClaims(answer) });
+    if (account === undefined) throw new OperationProcessingError('The id token does not say whose it is');
+    return { ...toTokens(answer, askedAt), ...account };
   }
 
   async function askForTokens(refreshToken: string, withinMs: number): Promise<{ kind: 'tokens'; tokens: Tokens } | TokenFailure> {
     try {
       const askedAt = clock.now();
       const response = await refreshTokenGrantRequest(server, client, secret, refreshToken, http(Math.min(timeoutMs, withinMs)));
-      return { kind: 'tokens', tokens: toTokens(await processRefreshTokenResponse(server, client, response), askedAt) };
+      return { kind: 'tokens', tokens: toTokens(await processRefreshTokenResponse(await namedIn(response), client, response), askedAt) };
     } catch (error) {
       return tokenFailure(error, description);
     }
@@ -152,6 +168,7 @@ export function createOAuthClient(description: ProviderDescription, options: OAu
   }
 
   async function revoke(token: string): Promise<boolean> {
+    if (revokeUrl === undefined) return false;
     try {
       const response = await revocationRequest(server, client, secret, token, http(REVOKE_WITHIN_MS));
       await response.body?.cancel();
@@ -165,15 +182,15 @@ export function createOAuthClient(description: ProviderDescription, options: OAu
   return { ...description, consentUrl, exchange, refresh, revoke };
 }
 
-/** `iss` of the id token in an answer, not checked in any way; undefined where there is none. */
-async function issuerIn(answer: Response): Promise<unknown> {
+/** What the id token in an answer says, not checked in any way; undefined where there is none that can be read. */
+async function claimsIn(answer: Response): Promise<(IdClaims & { iss: string }) | undefined> {
   try {
     const { id_token: token } = idTokenIn.parse(await answer.json());
-    return withIssuer.parse(JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8'))).iss;
+    return withIssuer.parse(JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8')));
   } catch {
     return undefined;
   }
 }
 
 const idTokenIn = z.object({ id_token: z.string() });
-const withIssuer = z.object({ iss: z.string() });
+const withIssuer = z.looseObject({ iss: z.string() });

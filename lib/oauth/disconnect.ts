@@ -12,8 +12,14 @@ export interface DisconnectDeps {
   log: Logger;
 }
 
-/** `revoked`: the provider has forgotten the grant as well. False where it could not be asked, or another user here has the same account. */
-export type Disconnect = (id: string, options: { userId?: string; keepMessages: boolean }) => Promise<{ revoked: boolean } | undefined>;
+export interface Disconnected {
+  /** The provider has forgotten the grant as well. False where it could not be asked, or another user here has the same account. */
+  revoked: boolean;
+  /** Where the provider leaves that to its user: the page for it. */
+  grantsUrl?: string;
+}
+
+export type Disconnect = (id: string, options: { userId?: string; keepMessages: boolean }) => Promise<Disconnected | undefined>;
 
 /** Forgets an account here first, whatever its provider says; undefined where there is none. */
 export function createDisconnect({ connections, vault, providers, log }: DisconnectDeps): Disconnect {
@@ -38,13 +44,14 @@ export function createDisconnect({ connections, vault, providers, log }: Disconn
   return async (id, options) => {
     const account = await connections.remove(id, options);
     if (account === undefined) return undefined;
+    const provider = providers[account.provider];
     const token = (await isSharedStill(account)) ? undefined : tokenToRevoke(account);
-    const revoked = token !== undefined && ((await providers[account.provider]?.revoke(token)) ?? false);
+    const revoked = token !== undefined && ((await provider?.revoke(token)) ?? false);
     const { keepMessages } = options;
     log.info(
       { event: 'oauth.disconnected', connectionId: id, userId: account.userId, provider: account.provider, revoked, keepMessages },
       'account disconnected',
     );
-    return { revoked };
+    return { revoked, ...(provider && provider.revokeUrl === undefined ? { grantsUrl: provider.grantsUrl(account.accountId) } : {}) };
   };
 }

@@ -17,6 +17,8 @@ export type TokenFailure =
 
 type Described = Pick<ProviderDescription, 'label' | 'name' | 'variables'>;
 
+/** The user must come back: RFC 6749's code, and those that OpenID Connect has for it; Microsoft sends both. */
+const USER_CODES = new Set(['invalid_grant', 'interaction_required', 'consent_required', 'login_required']);
 /** Codes of RFC 6749 that are the operator's to mend. */
 const CLIENT_CODES = new Set(['invalid_client', 'unauthorized_client', 'deleted_client', 'disabled_client', 'org_internal']);
 /** Providers say so of themselves, some with status 400. */
@@ -32,10 +34,21 @@ export function tokenFailure(error: unknown, provider: Described): TokenFailure 
 }
 
 function ofBody({ error: code, status, cause }: ResponseBodyError, provider: Described): TokenFailure {
-  if (code === 'invalid_grant') return { kind: 'refused', reason: clean(cause.error_subtype) ?? 'invalid_grant' };
-  if (CLIENT_CODES.has(code)) return misconfigured(provider, clean(code));
+  if (USER_CODES.has(code)) return { kind: 'refused', reason: closerReason(cause) ?? code };
+  if (CLIENT_CODES.has(code)) return misconfigured(provider, [clean(code), numberIn(cause)].filter((part) => part !== undefined).join(', '));
   if (PASSING_CODES.has(code)) return failing(provider, status, true);
   return ofStatus(status, clean(code), provider);
+}
+
+/** Google's subtype, Microsoft's number. For people: what to do is told by OAuth's own code, since Microsoft's numbers change. */
+function closerReason(body: ResponseBodyError['cause']): string | undefined {
+  return clean(body.error_subtype) ?? numberIn(body) ?? clean(body.suberror);
+}
+
+/** `AADSTS700082`, to be looked up at https://login.microsoftonline.com/error. */
+function numberIn({ error_codes: codes }: ResponseBodyError['cause']): string | undefined {
+  const [number] = Array.isArray(codes) ? codes : [];
+  return typeof number === 'number' ? clean(`AADSTS${number}`) : undefined;
 }
 
 function ofStatus(status: number | undefined, code: string | undefined, provider: Described): TokenFailure {

@@ -5,15 +5,17 @@
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { generateRandomCodeVerifier, generateRandomNonce, generateRandomState } from 'oauth4webapi';
-import { z } from 'zod';
 import { type Clock, MINUTE } from '../clock.ts';
 import type { Connection, ConnectionSecrets, ConnectionsTable, OAuthState, Provider } from '../db/mail-types.ts';
-import { HivepulseError, InvalidInputError, messageOf } from '../errors.ts';
+import { HivepulseError, messageOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
+import { ACCESS, type Access, allows } from './access.ts';
 import type { Grant, OAuthClient } from './client.ts';
 import { refusalOf, tokenFailure } from './failure.ts';
 import { type Providers, providerOf } from './providers.ts';
+import { createReturnCheck } from './return-address.ts';
 import type { TripFailure } from './trip-failures.ts';
+import { openTrip, sealTrip } from './trip-secrets.ts';
 import { tokenContext, type Vault } from './vault.ts';
 
 export interface RoundTripDeps {
@@ -33,6 +35,8 @@ export interface RoundTripDeps {
 export interface Departure {
   userId: string;
   provider: Provider;
+  /** What the account is to be connected for; not empty. Default: the provider's. */
+  access?: readonly Access[] | undefined;
   returnTo?: string | undefined;
   /** The address to be offered by the consent page. */
   loginHint?: string | undefined;
@@ -40,7 +44,11 @@ export interface Departure {
   browser: string | null;
 }
 
-export type Arrival = { returnTo: string | null } & ({ outcome: 'connected'; connection: Connection } | { outcome: 'failed'; failure: TripFailure });
+export type Arrival = { returnTo: string | null } & (
+  | { outcome: 'connected'; connection: Connection }
+  /** `missing`: with `scope_missing`, what the account was to be connected for and was not. */
+  | { outcome: 'failed'; failure: TripFailure; missing?: readonly Access[] }
+);
 
 export interface RoundTrip {
   /** The address of the consent page. Throws `InvalidInputError` for a foreign `returnTo`, `PermanentError` where this cannot be done here. */
@@ -57,29 +65,37 @@ export const newBrowserKey = (): string => randomBytes(RANDOM_BYTES).toString('b
 /** 256 bits in base64url, as we make cookies and states. */
 export const isRandomKey = (text: string): boolean => /^[\w-]{43}$/.test(text);
 
-const secretsSchema = z.object({ verifier: z.string(), nonce: z.string() });
-
 export function createRoundTrip(deps: RoundTripDeps): RoundTrip {
   const { connections, vault, providers, clock, log } = deps;
-  const home = new URL(deps.publicUrl).origin;
-  const origins = new Set([home, ...deps.returnOrigins.flatMap((origin) => URL.parse(origin)?.origin ?? [])]);
+  const allowedReturn = createReturnCheck(deps);
   const redirectUri = (provider: Provider): string => `${deps.publicUrl}/api/connections/${provider}/callback`;
 
-  async function depart({ userId, provider, returnTo, loginHint, browser }: Departure): Promise<{ url: string }> {
+  async function depart({ userId, provider, returnTo, loginHint, browser, ...departure }: Departure): Promise<{ url: string }> {
     const client = providerOf(providers, provider);
-    const back = returnTo === undefined ? null : allowedReturn(returnTo, origins);
+    const back = returnTo === undefined ? null : allowedReturn(returnTo);
+    const { access = client.defaultAccess } = departure;
+    const kept = client.addsToGrants ? [] : await grantedBefore({ userId, provider, loginHint });
+    const scopes = scopesFor(client, new Set([...access, ...kept]));
     const trip = { state: generateRandomState(), verifier: generateRandomCodeVerifier(), nonce: generateRandomNonce() };
     const id = hashOf(trip.state);
     await connections.saveState({
       id,
       userId,
       provider,
-      secrets: vault.seal(JSON.stringify({ verifier: trip.verifier, nonce: trip.nonce }), stateContext({ id, userId, provider })),
+      secrets: sealTrip(vault, { id, userId, provider }, { verifier: trip.verifier, nonce: trip.nonce, access: [...access], asked: scopes }),
       browser: browser === null ? null : hashOf(browser),
       returnTo: back,
       expiresAt: new Date(clock.now() + TRIP_MS).toISOString(),
     });
-    return { url: await client.consentUrl({ ...trip, redirectUri: redirectUri(provider), loginHint }) };
+    return { url: await client.consentUrl({ ...trip, redirectUri: redirectUri(provider), scopes, loginHint }) };
+  }
+
+  /** What the user's accounts there are connected for; of the hinted one alone, where it is known. Whichever is chosen in the end loses nothing. */
+  async function grantedBefore({ userId, provider, loginHint }: Pick<Departure, 'userId' | 'provider' | 'loginHint'>): Promise<Access[]> {
+    const known = await connections.list({ userId, provider });
+    const hinted = known.filter(({ email }) => email.toLowerCase() === loginHint?.toLowerCase());
+    const accounts = hinted.length > 0 ? hinted : known;
+    return ACCESS.filter((access) => accounts.some((account) => allows(account, access)));
   }
 
   async function arrive(provider: Provider, parameters: URLSearchParams, browser: string | undefined): Promise<Arrival> {
@@ -88,14 +104,15 @@ export function createRoundTrip(deps: RoundTripDeps): RoundTrip {
     if (taken === 'unavailable') return { outcome: 'failed', failure: 'internal_error', returnTo: null };
     if (taken === undefined || taken.provider !== provider) return { outcome: 'failed', failure: 'link_expired', returnTo: null };
     const { returnTo } = taken;
-    const failure = (reason: TripFailure, detail?: string): Arrival => {
+    const failure = (reason: TripFailure, detail?: string, missing?: readonly Access[]): Arrival => {
       log.warn({ event: 'oauth.not_connected', provider, userId: taken.userId, reason, detail }, 'account not connected');
-      return { outcome: 'failed', failure: reason, returnTo };
+      return { outcome: 'failed', failure: reason, ...(missing === undefined ? {} : { missing }), returnTo };
     };
     if (taken.browser !== null && !isHashOf(browser ?? '', taken.browser)) return failure('wrong_browser');
     try {
       const connected = await receive(taken, state, parameters);
       if (typeof connected === 'string') return failure(connected);
+      if ('missing' in connected) return failure('scope_missing', connected.missing.join(), connected.missing);
       announce(connected);
       return { outcome: 'connected', connection: connected, returnTo };
     } catch (error) {
@@ -112,14 +129,15 @@ export function createRoundTrip(deps: RoundTripDeps): RoundTrip {
     }
   }
 
-  async function receive(taken: OAuthState, state: string, parameters: URLSearchParams): Promise<Connection | TripFailure> {
-    const client = providerOf(providers, taken.provider);
-    const { verifier, nonce } = secretsSchema.parse(JSON.parse(vault.open(taken.secrets, stateContext(taken))));
-    const grant = await client.exchange(parameters, { state, verifier, nonce, redirectUri: redirectUri(taken.provider) });
+  async function receive(taken: OAuthState, state: string, parameters: URLSearchParams): Promise<Connection | TripFailure | { missing: Access[] }> {
+    const { userId, provider } = taken;
+    const { verifier, nonce, access, asked } = openTrip(vault, taken);
+    const grant = await providerOf(providers, provider).exchange(parameters, { state, verifier, nonce, redirectUri: redirectUri(provider) });
     if (grant.email === undefined) return 'identity_refused';
-    const scopes = grant.scopes ?? [...client.scopes];
-    if (!client.needed.some((scope) => scopes.includes(scope))) return 'scope_missing';
-    const owner = { userId: taken.userId, provider: taken.provider, accountId: grant.accountId };
+    const scopes = grant.scopes ?? asked;
+    const missing = access.filter((one) => !allows({ provider, scopes }, one));
+    if (missing.length > 0) return { missing };
+    const owner = { userId, provider, accountId: grant.accountId };
     if (grant.refreshToken === undefined && !(await hasRefreshToken(owner))) return 'no_refresh_token';
     return save({ ...owner, email: grant.email, scopes }, grant);
   }
@@ -150,6 +168,11 @@ export function createRoundTrip(deps: RoundTripDeps): RoundTrip {
   return { depart, arrive };
 }
 
+const scopesFor = ({ identityScopes, scopes }: OAuthClient, wanted: ReadonlySet<Access>): string[] => [
+  ...identityScopes,
+  ...ACCESS.filter((access) => wanted.has(access)).flatMap((access) => scopes[access]),
+];
+
 function explain(error: unknown, client: OAuthClient | undefined): [TripFailure, string?] {
   const refusal = refusalOf(error);
   if (refusal !== undefined) return [refusal === 'access_denied' ? 'access_denied' : 'provider_refused', refusal];
@@ -166,21 +189,6 @@ const BY_CODE: Readonly<Record<string, TripFailure>> = {
   provider_rejected: 'code_refused',
   provider_malformed: 'identity_refused',
 };
-
-/** Throws `InvalidInputError` unless it is an address of one of `origins`: else the callback would send browsers wherever a link says. */
-function allowedReturn(returnTo: string, origins: ReadonlySet<string>): string {
-  const url = URL.parse(returnTo);
-  if (url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '' && origins.has(url.origin)) return url.href;
-  const message = `must be an address below one of CORS_ORIGINS or PUBLIC_URL (${[...origins].join(', ')})`;
-  throw new InvalidInputError(`query.returnTo ${message}`, [{ path: 'query.returnTo', message }]);
-}
-
-const stateContext = ({ id, userId, provider }: Pick<OAuthState, 'id' | 'userId' | 'provider'>): string[] => [
-  'trip',
-  id,
-  userId.toLowerCase(),
-  provider,
-];
 
 const hashOf = (text: string): string => createHash('sha256').update(text).digest('base64url');
 

@@ -1,3 +1,5 @@
+import type { Access } from './access.ts';
+
 /** How a round trip may end badly. `connection_error` in the address that the browser is sent back to. */
 export const TRIP_FAILURES = {
   access_denied: { status: 400, message: 'You did not give access, so nothing was connected. Start again if that was a slip.' },
@@ -13,7 +15,11 @@ export const TRIP_FAILURES = {
     status: 400,
     message: 'The provider’s answer does not belong to this link, so nothing was connected. Start again from the app.',
   },
-  scope_missing: { status: 400, message: 'Access was given, but not to what is needed. Start again, and leave every box ticked.' },
+  scope_missing: {
+    status: 400,
+    message:
+      'Access was given, but not to what is needed. Start again, and leave every box ticked. Where there is none, an administrator has to allow it.',
+  },
   no_refresh_token: {
     status: 400,
     message: 'The provider gave no lasting access. Remove this app from your account’s third-party access, then start again.',
@@ -24,3 +30,9 @@ export const TRIP_FAILURES = {
 } as const;
 
 export type TripFailure = keyof typeof TRIP_FAILURES;
+
+/** For the person who waits. `missing`: what the account was to be connected for, and was not. */
+export function explainFailure(failure: TripFailure, missing: readonly Access[] = []): { status: number; message: string } {
+  const { status, message } = TRIP_FAILURES[failure];
+  return { status, message: missing.length === 0 ? message : message.replace('what is needed', `your ${missing.join(' and your ')}`) };
+}

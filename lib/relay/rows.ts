@@ -98,7 +98,7 @@ function toRowOptions({ jobId, idempotencyKey, priority, delay, force, correlati
 }
 
 /** Their jobs are steps of the deal room: known from when they are asked for, also where the queue has not got them yet or has forgotten them. */
-const STEP_QUEUES: readonly QueueName[] = ['document-processing', 'email-processing', 'daily-brief'];
+const STEP_QUEUES: readonly QueueName[] = ['document-processing', 'email-processing', 'daily-brief', 'source-sync'];
 
 function stepView(
   queue: QueueName,

@@ -19,11 +19,12 @@ export function createWatch(signal: AbortSignal, stallMs: number): Watch {
   const stalled = new AbortController();
   const both = AbortSignal.any([signal, stalled.signal]);
   let timer: NodeJS.Timeout | undefined;
-  const { promise: ended, reject } = Promise.withResolvers<never>();
-  ended.catch(() => undefined);
-  const end = (): void => reject(both.reason);
-  if (both.aborted) end();
-  else both.addEventListener('abort', end, { once: true });
+  /** Of those who wait now: a race against one promise that outlives them all would keep each chunk of a file until its end. */
+  const waiting = new Set<(reason: unknown) => void>();
+  const end = (): void => {
+    for (const leave of waiting) leave(both.reason);
+  };
+  both.addEventListener('abort', end, { once: true });
   return {
     signal: both,
     expect: (what) => {
@@ -31,7 +32,16 @@ export function createWatch(signal: AbortSignal, stallMs: number): Watch {
       timer = setTimeout(() => stalled.abort(stallOf(what, stallMs)), stallMs);
     },
     rest: () => clearTimeout(timer),
-    unlessEnded: (promise) => Promise.race([promise, ended]),
+    unlessEnded: async (promise) => {
+      const { promise: ended, reject: leave } = Promise.withResolvers<never>();
+      waiting.add(leave);
+      if (both.aborted) leave(both.reason);
+      try {
+        return await Promise.race([promise, ended]);
+      } finally {
+        waiting.delete(leave);
+      }
+    },
   };
 }
 

@@ -99,8 +99,13 @@ describe('POST /api/analytics/jobs', () => {
     const where = expect.stringContaining('/api/connections/google/start');
     expect(await refusal()).toEqual([409, 'not_connected', where]);
     expect(await refusal({ connectionId: randomUUID() })).toEqual([409, 'not_connected', where]);
+    const files = await connect(api.db, user.id, undefined, ['openid', 'https://www.googleapis.com/auth/drive.readonly']);
+    const notForMail = expect.stringMatching(/not connected for mail: open \/api\/connections\/google\/start\?access=mail/);
+    expect(await refusal()).toEqual([409, 'not_connected', notForMail]);
+    expect(await refusal({ connectionId: files.id })).toEqual([409, 'not_connected', notForMail]);
     const first = await connect(api.db, user.id);
     await lose(api.db, first);
+    // The only mailbox, though not the only account.
     expect(await refusal()).toEqual([409, 'reauth_required', where]);
     expect(await refusal({ connectionId: first.id })).toEqual([409, 'reauth_required', where]);
     const second = await connect(api.db, user.id);

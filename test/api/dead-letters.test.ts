@@ -166,7 +166,7 @@ describe('POST /api/dead-letters/replay of one', () => {
 
   it('404 when the row of its job is gone, 400 when its payload would fail again, 422 when no worker knows the kind', async () => {
     const gone = await bury({ queue: 'review-ai', name: 'sentiment_analysis', jobId: randomUUID(), payload: { text: 'x' } });
-    const [bad, unknown] = [await bury({ payload: { storyId: 7 } }), await bury({ queue: 'source-sync', name: 'sync' })];
+    const [bad, unknown] = [await bury({ payload: { storyId: 7 } }), await bury({ queue: 'source-sync', name: 'archive' })];
     expect((await replay({ id: gone.id })).status).toBe(404);
     expect((await replay({ id: bad.id })).body.error.details.issues[0].path).toBe('payload.storyId');
     expect((await replay({ id: unknown.id })).status).toBe(422);

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { PUSH_ACCOUNT } from '../../demo/stand-ins/google/push.ts';
 import type { Connection } from '../../lib/db/mail-types.ts';
@@ -6,6 +7,7 @@ import { createLogger } from '../../lib/log.ts';
 import { withGoogle } from '../support/google.ts';
 import { AUDIENCE, createNoticeKey, type KeyServer, type NoticeKey, PUSHER, pushOf, startKeyServer } from '../support/notice-keys.ts';
 import { connect, fetched, lose } from './mail-world.ts';
+import { addSource, asked } from './source-world.ts';
 import { type Api, type Reply, startApi } from './world.ts';
 
 let google: NoticeKey;
@@ -83,9 +85,12 @@ describe('POST /api/webhooks/gmail', () => {
     expect((await push({ emailAddress: 'nobody@elsewhere.example.com', historyId: 1 })).status).toBe(204);
     const send = async (text: string, type = 'application/json') =>
       (await api.call('POST', '/api/webhooks/gmail', { key: await google.sign(), text, headers: { 'content-type': type } })).status;
+    const files = await connect(api.db, randomUUID(), undefined, ['https://www.googleapis.com/auth/drive.readonly']);
+    expect((await push({ emailAddress: files.email, historyId: 1 })).status).toBe(204);
+    expect(await jobsOf(files)).toEqual([]);
     const statuses = [await send('{}'), await send(''), await send('{"message":'), await send('x'.repeat(100_000)), await send('{}', 'text/plain')];
     expect(statuses).toEqual([204, 204, 204, 204, 204]);
-    expect(ignored()).toEqual(['unknown', 'malformed', 'malformed', 'unreadable', 'unreadable', 'unreadable']);
+    expect(ignored()).toEqual(['unknown', 'unknown', 'malformed', 'malformed', 'unreadable', 'unreadable', 'unreadable']);
     expect(lines.join('')).not.toContain('elsewhere');
   });
 
@@ -122,6 +127,42 @@ describe('POST /api/webhooks/gmail', () => {
     expect(Object.keys(body.paths['/api/webhooks/gmail'].post.responses)).toEqual(['204', '4XX', '5XX']);
     for (const path of ['/api/analytics/jobs', '/api/analytics/jobs/{id}', '/api/messages', '/api/messages/{id}'])
       expect(body.paths).toHaveProperty([path]);
+  });
+});
+
+describe('sources on a mailbox', () => {
+  it('follow its notices: each is told once, whether or not the mailbox was fetched meanwhile', async () => {
+    const account = await mailbox();
+    const [first, paused] = [await addSource(api, 'gmail', account.id), await addSource(api, 'gmail', account.id)];
+    await addSource(api, 'gdrive', account.id);
+    await api.db.dealSources.change(paused.id, { paused: true });
+    // The fetch has followed past the notice, the source has not.
+    await fetched(api.db, account, [], { historyId: '500' });
+    expect((await push({ emailAddress: account.email, historyId: 500 })).status).toBe(204);
+    const { id: sourceId, dealId } = first;
+    const incremental = { dealId, sourceId, sourceType: 'gmail', syncType: 'incremental' };
+    const mine = async () => (await asked(api)).filter((payload) => JSON.stringify(payload).includes(dealId));
+    expect([await mine(), await asked(api, paused)]).toEqual([[incremental], []]);
+    await api.db.table('job_outbox').delete().eq('queue', 'source-sync');
+    for (const historyId of [500, 499, '1']) expect((await push({ emailAddress: account.email, historyId })).status).toBe(204);
+    expect(await asked(api)).toEqual([]);
+    await push({ emailAddress: account.email, historyId: '18446744073709551617' });
+    expect(await asked(api)).toEqual([incremental]);
+  });
+
+  it('1,000 notices, then the same 1,000 again, make one sync that waits', async () => {
+    const account = await mailbox();
+    const source = await addSource(api, 'gmail', account.id);
+    const token = await google.sign();
+    const all = async () => {
+      for (let from = 1; from <= 1_000; from += 50)
+        await Promise.all(Array.from({ length: 50 }, (_, index) => push({ emailAddress: account.email, historyId: from + index }, token)));
+    };
+    await all();
+    expect(await asked(api, source)).toHaveLength(1);
+    await api.db.table('job_outbox').delete().eq('queue', 'source-sync');
+    await all();
+    expect(await asked(api, source)).toEqual([]);
   });
 });
 

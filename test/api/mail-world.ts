@@ -3,9 +3,14 @@ import type { Connection, MailMessage } from '../../lib/db/mail-types.ts';
 import type { Db } from '../../lib/db/types.ts';
 
 /** An account that the user has given access to. */
-export function connect(db: Pick<Db, 'connections'>, userId: string, email = `${randomUUID()}@example.com`): Promise<Connection> {
+export function connect(
+  db: Pick<Db, 'connections'>,
+  userId: string,
+  email = `${randomUUID()}@example.com`,
+  scopes: string[] = [],
+): Promise<Connection> {
   const tokens = { accessToken: 'sealed', refreshToken: 'sealed', accessExpiresAt: new Date(Date.now() + 3_600_000).toISOString() };
-  return db.connections.save({ userId, provider: 'google', accountId: randomUUID(), email, scopes: [], ...tokens });
+  return db.connections.save({ userId, provider: 'google', accountId: randomUUID(), email, scopes, ...tokens });
 }
 
 /** Google wants the user to sign in again. */

@@ -210,6 +210,9 @@ describe('pages', () => {
       '/api/deals',
       '/api/deals/{id}',
       '/api/deals/{id}/members',
+      '/api/deals/{id}/sources',
+      '/api/deals/{id}/sources/{sourceId}',
+      '/api/deals/{id}/sources/{sourceId}/sync',
       '/api/documents/{id}/process',
       '/api/emails',
       '/api/jobs',
@@ -219,6 +222,7 @@ describe('pages', () => {
       '/api/schedules/{id}',
       '/api/stories',
       '/api/webhooks/gmail',
+      '/api/webhooks/graph',
     ]);
   });
 

@@ -55,12 +55,6 @@ describe('POST /api/queue/:queue/jobs', () => {
     expect(body.error.details.queues).toHaveLength(8);
   });
 
-  it('501 for a kind that is planned', async () => {
-    const payload = { dealId: randomUUID(), sourceType: 'gdrive', syncType: 'full' };
-    const reply = await api.call('POST', '/api/queue/source-sync/jobs', { json: { name: 'sync', payload } });
-    expect([reply.status, reply.body.error.code]).toEqual([501, 'not_there_yet']);
-  });
-
   it('400 for an unknown name, a payload or an option that does not fit, naming the field', async () => {
     const replies = await Promise.all([
       enqueue({}, { name: 'improve' }),

@@ -33,6 +33,7 @@ export function sabotage({ db, ...server }: EmbeddedTestDb) {
     deals: guarded(db.deals),
     documents: guarded(db.documents),
     emails: guarded(db.emails),
+    dealSources: guarded(db.dealSources),
     dealSteps: guarded(db.dealSteps),
     briefs: guarded(db.briefs),
     analyticsJobs: guarded(db.analyticsJobs),

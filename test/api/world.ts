@@ -89,12 +89,17 @@ export async function startApi(
     ...overrides.options,
   };
   const api = { publicUrl: options.publicUrl, corsOrigins: [...options.corsOrigins] };
-  const oauth = createOAuth({ tokenKeys: [], google: {}, alerts: {}, ...overrides.oauth, api }, { backend, db }, log);
+  const oauth = createOAuth(
+    { tokenKeys: [], google: {}, microsoft: { tenantId: 'common' }, alerts: {}, ...overrides.oauth, api },
+    { backend, db },
+    log,
+  );
   const files = await mkdtemp(join(tmpdir(), 'hivepulse-api-'));
   const deps: ApiDeps = {
     db,
     queue,
     storage: createFolderStorage(files),
+    sourceWatches: { stop: async () => undefined },
     boardQueues: () => [backend.queue(QUEUE)],
     scoreStory: scoreLocally,
     ai: { openAiConfigured: false, testOpenAi: async () => ({ configured: false, ok: false, message: 'OPENAI_API_KEY is not set' }) },

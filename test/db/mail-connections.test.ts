@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Connection } from '../../lib/db/mail-types.ts';
 import { begun, fetching, newConnection, newMessage, newState, runningFetch } from './mail-samples.ts';
 import { type World, worlds } from './worlds.ts';
 
@@ -239,6 +240,10 @@ describe.each(worlds)('connected accounts on %s', (_, start) => {
   it('accounts whose watch ends soon, or that nobody followed for long, are found, the neediest first', async () => {
     for (const { id } of await connections().list({})) await connections().remove(id, { keepMessages: false });
     const [never, soon, later, waiting] = [newConnection(), newConnection(), newConnection(), newConnection()];
+    // Older than the others: they come first, and take nobody's place.
+    const unwanted = [newConnection({ scopes: ['openid'] }), newConnection({ scopes: ['openid'] })];
+    for (const one of unwanted) await connections().save(one);
+    const isWanted = ({ scopes }: Connection) => !scopes.includes('openid');
     const ids = new Map<string, string>();
     for (const [name, one] of Object.entries({ never, soon, later, waiting })) ids.set((await connections().save(one)).id, name);
     const idOf = (name: string) => [...ids].find(([, one]) => one === name)?.[0] ?? '';
@@ -247,16 +252,16 @@ describe.each(worlds)('connected accounts on %s', (_, start) => {
     await connections().setWatch(idOf('soon'), '2026-11-23T00:00:00.000Z');
     await connections().setWatch(idOf('later'), '2026-11-29T00:00:00.000Z');
     const names = (found: { id: string }[]) => found.map(({ id }) => ids.get(id));
-    expect(names(await connections().watchesEndingBefore('2026-11-24T00:00:00.000Z', 9))).toEqual(['never', 'soon']);
-    expect(names(await connections().watchesEndingBefore('2026-12-24T00:00:00.000Z', 2))).toEqual(['never', 'soon']);
+    expect(names(await connections().watchesEndingBefore('2026-11-24T00:00:00.000Z', { isWanted, limit: 9 }))).toEqual(['never', 'soon']);
+    expect(names(await connections().watchesEndingBefore('2026-12-24T00:00:00.000Z', { isWanted, limit: 2 }))).toEqual(['never', 'soon']);
     await connections().setWatch(idOf('soon'), null);
     expect(await connections().get(idOf('soon'))).toMatchObject({ watchExpiresAt: null });
 
     const run = async (name: string) => runningFetch(world.db, { id: idOf(name), userId: (await connections().get(idOf(name)))?.userId ?? '' });
     for (const name of ['later', 'soon']) await world.db.mailboxes.record(await run(name), { historyId: '1' });
     const future = new Date(Date.now() + 60_000).toISOString();
-    expect(names(await connections().notSyncedSince(future, 9))).toEqual(['never', 'later', 'soon']);
+    expect(names(await connections().notSyncedSince(future, { isWanted, limit: 9 }))).toEqual(['never', 'later', 'soon']);
     const { syncedAt } = (await connections().get(idOf('later'))) ?? {};
-    expect(names(await connections().notSyncedSince(syncedAt ?? '', 9))).toEqual(['never']);
+    expect(names(await connections().notSyncedSince(syncedAt ?? '', { isWanted, limit: 9 }))).toEqual(['never']);
   });
 });

@@ -5,6 +5,7 @@ import { createLines } from '../../demo/progress.ts';
 import { hasSucceeded, renderReport, toJson } from '../../demo/report.ts';
 import { runKinds } from '../../demo/run.ts';
 import { startGoogle } from '../../demo/stand-ins/google/server.ts';
+import { startMicrosoft } from '../../demo/stand-ins/microsoft/server.ts';
 import { shorten, wrap } from '../../demo/text.ts';
 
 const endings: Record<string, Ending> = {
@@ -29,13 +30,14 @@ const api: DemoApi = {
   },
 };
 
-const google = await startGoogle();
-afterAll(google.stop);
+const [google, microsoft] = await Promise.all([startGoogle(), startMicrosoft()]);
+afterAll(() => Promise.all([google.stop(), microsoft.stop()]));
 const tools: DemoTools = {
   api,
   customer: { userId: 'somebody', api },
   sql: () => Promise.reject(new Error('not asked')),
   google,
+  microsoft,
   outputFolder: '/nowhere',
 };
 

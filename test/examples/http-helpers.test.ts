@@ -95,10 +95,6 @@ describe('what goes wrong over HTTP', () => {
     });
   });
 
-  it('says that a planned kind is not there yet', async () => {
-    await expect(app.queueSourceSync(randomUUID(), 'gdrive', 'incremental')).rejects.toMatchObject({ code: 'not_there_yet', retryable: false });
-  });
-
   it('says that a key is wrong, and that trying again is no use', async () => {
     const stranger = appWith({ apiKey: 'wrong' });
     await expect(stranger.queueStoryEnhancement(randomUUID())).rejects.toMatchObject({ code: 'unauthorized', retryable: false });

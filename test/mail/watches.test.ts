@@ -34,10 +34,10 @@ afterEach(async () => {
 });
 
 /** One that has a token at the stand-in. */
-async function account(): Promise<Connection> {
+async function account(scopes: string[] = []): Promise<Connection> {
   const email = `${randomUUID()}@example.com`;
   google.addAccount(email);
-  const connection = await connect(server.db, randomUUID(), email);
+  const connection = await connect(server.db, randomUUID(), email, scopes);
   tokens.set(connection.id, google.issueTokens(email).accessToken);
   return connection;
 }
@@ -64,6 +64,21 @@ async function deps() {
 const watchEnd = async ({ id }: Connection) => (await server.db.connections.get(id))?.watchExpiresAt ?? null;
 const watches = () => google.requests.counts.watch;
 const inDays = (days: number): string => new Date(Date.now() + days * DAY).toISOString();
+
+const FILES = ['openid', 'email', 'https://www.googleapis.com/auth/drive.readonly'];
+
+it('an account that is connected for files alone is no mailbox: it is neither watched nor polled, and takes nobody’s place', async () => {
+  const files = [await account(FILES), await account(FILES)] as const;
+  const both = await account([...FILES, 'https://www.googleapis.com/auth/gmail.readonly']);
+  const { connections, clock, log, ...rest } = await deps();
+  expect(await onConnected(files[0], { ...rest, connections, log })).toBe(false);
+  expect(await renewWatches({ ...rest, connections, clock, log, limit: 1 })).toEqual({ renewed: 1, failed: 0 });
+  expect([await watchEnd(files[0]), await watchEnd(files[1]), watches()]).toEqual([null, null, 1]);
+  expect(await watchEnd(both)).not.toBeNull();
+  const polled = await pollMailboxes({ connections, clock, log, olderThanMs: MINUTE, poke: () => undefined, limit: 1 });
+  expect(polled).toEqual({ queued: 1, failed: 0 });
+  expect((await server.db.analyticsJobs.list({ limit: 10 })).items.map(({ userId }) => userId)).toEqual([both.userId]);
+});
 
 describe('renewWatches', () => {
   it('watches accounts that never were, and those whose watch ends within two days; no others', async () => {

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import type { GoogleStandIn } from '../../demo/stand-ins/google/server.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { PermanentError, UnavailableError } from '../../lib/errors.ts';
 import { createVault, tokenContext } from '../../lib/oauth/vault.ts';
@@ -13,11 +13,12 @@ import type { Store } from '../../lib/queue/store/types.ts';
 import { type EmbeddedTestDb, startEmbeddedDb } from '../support/pglite.ts';
 import { freePort } from '../support/port.ts';
 import { startRedis } from '../support/redis.ts';
-import { clientOf, connectAccount, EMAIL, listeningLog, newKey, processOf, google as startGoogle } from './world.ts';
+import { EMAIL, type StandIn, startStandIn } from './stand-ins.ts';
+import { clientOf, connectAccount, listeningLog, newKey, processOf } from './world.ts';
 
 const vault = createVault([newKey('current')]);
 let server: EmbeddedTestDb;
-let google: GoogleStandIn;
+let at: StandIn;
 let heard: Awaited<ReturnType<typeof listeningLog>>;
 const stores: Record<string, Store> = {};
 const ends: (() => Promise<unknown>)[] = [];
@@ -36,14 +37,16 @@ beforeAll(async () => {
   );
 }, 60_000);
 afterAll(() => Promise.all(ends.map((end) => end())));
-beforeEach(async () => {
-  google = await startGoogle();
+beforeEach(() => begin('google'));
+
+async function begin(provider: StandIn['name']): Promise<void> {
+  at = await startStandIn[provider]();
   heard = await listeningLog();
-  onTestFinished(google.stop);
-});
+  onTestFinished(at.stop);
+}
 
 const storeOf = (name: string): Store => stores[name] ?? fail(`no store ${name}`);
-const sharedOn = (name = 'Redis') => ({ db: server.db, store: storeOf(name), vault, google, log: heard.log });
+const sharedOn = (name = 'Redis') => ({ db: server.db, store: storeOf(name), vault, at, log: heard.log });
 const fail = (message: string): never => {
   throw new Error(message);
 };
@@ -69,10 +72,17 @@ async function tokenServer(listener: RequestListener) {
     await new Promise((resolve) => http.close(resolve));
   });
   const tokenUrl = `http://127.0.0.1:${(http.address() as AddressInfo).port}/token`;
-  return Object.assign(state, { tokenUrl, provider: (timeoutMs = 2_000) => ({ google: clientOf({ ...google, tokenUrl }, { timeoutMs }) }) });
+  return Object.assign(state, { tokenUrl, provider: (timeoutMs = 2_000) => clientOf({ ...at, tokenUrl }, { timeoutMs }) });
 }
 
-describe.each(['Redis', 'Postgres'])('ten callers in two processes, the store on %s', (name) => {
+const places = [
+  ['Google', 'google', 'Redis'],
+  ['Google', 'google', 'Postgres'],
+  ['Microsoft', 'microsoft', 'Redis'],
+] as const;
+describe.each(places)('ten callers in two processes for an account at %s (%s), the store on %s', (_, provider, name) => {
+  beforeEach(() => begin(provider));
+
   const callsOf = (id: string, options: { rejected?: string } = {}) => {
     const processes = [processOf(sharedOn(name)), processOf(sharedOn(name))];
     return Array.from({ length: 10 }, (_, index) => processes[index % 2]?.accessToken(id, options) ?? fail('no process'));
@@ -83,7 +93,7 @@ describe.each(['Redis', 'Postgres'])('ten callers in two processes, the store on
     const tokens = await Promise.all(callsOf(account.id));
     expect(new Set(tokens).size).toBe(1);
     expect(tokens[0]).not.toBe(account.accessToken);
-    expect(google.requests.counts.token).toBe(1);
+    expect(at.tokenCalls()).toBe(1);
     expect(await stored(account.id)).toMatchObject({ status: 'active', tokens: { version: 2 } });
   });
 
@@ -91,55 +101,56 @@ describe.each(['Redis', 'Postgres'])('ten callers in two processes, the store on
     const account = await connectAccount(sharedOn(name), { goodForMs: 3_600_000 });
     const accounts = processOf(sharedOn(name));
     expect(await accounts.accessToken(account.id)).toBe(account.accessToken);
-    google.expireTokens();
+    at.expireTokens();
     const tokens = await Promise.all(callsOf(account.id, { rejected: account.accessToken }));
     // In a process that had it at hand, too.
     expect(await accounts.accessToken(account.id, { rejected: account.accessToken })).toBe(tokens[0]);
     expect(await accounts.accessToken(account.id)).toBe(tokens[0]);
     expect(new Set(tokens).size).toBe(1);
     expect(tokens[0]).not.toBe(account.accessToken);
-    expect(google.requests.counts.token).toBe(1);
+    expect(at.tokenCalls()).toBe(1);
     // Whoever still holds the old one gets the new one, and nobody asks again.
     expect(await accounts.accessToken(account.id, { rejected: account.accessToken })).toBe(tokens[0]);
-    expect(google.requests.counts.token).toBe(1);
+    expect(at.tokenCalls()).toBe(1);
   });
 
   it('are all told to connect again when the grant is over, and one alert goes out', async () => {
+    const reason = { google: 'invalid_grant', microsoft: 'AADSTS50173' }[provider];
     const account = await connectAccount(sharedOn(name));
-    google.revoke(EMAIL);
+    at.revoke(EMAIL);
     const told = await outcomes(callsOf(account.id));
     expect(new Set(told)).toEqual(new Set(['PermanentError reauth_required']));
-    expect(google.requests.counts.token).toBe(1);
-    expect(await stored(account.id)).toMatchObject({ status: 'reauth_required', statusReason: 'invalid_grant' });
+    expect(at.tokenCalls()).toBe(1);
+    expect(await stored(account.id)).toMatchObject({ status: 'reauth_required', statusReason: reason });
     const alerts = () => heard.lines().filter(({ event }) => event === 'reauth_required');
     await vi.waitFor(() => expect(alerts()).toHaveLength(1));
-    expect(alerts()[0]).toMatchObject({ level: 'warn', connectionId: account.id, provider: 'google', reason: 'invalid_grant' });
-    // From now on nobody asks Google, nor is told again.
+    expect(alerts()[0]).toMatchObject({ level: 'warn', connectionId: account.id, provider, reason });
+    // From now on nobody asks the provider, nor is told again.
     expect(await outcomes(callsOf(account.id))).toEqual(told);
-    expect(google.requests.counts.token).toBe(1);
+    expect(at.tokenCalls()).toBe(1);
     expect(alerts()).toHaveLength(1);
   });
 
   it('share one failure, and succeed when the provider is back', async () => {
     const account = await connectAccount(sharedOn(name));
-    google.faults.tokensDown = true;
+    at.faults.tokensDown = true;
     const quick = { timing: { pollMs: 5, failureMs: 1_500 } };
     const processes = [processOf(sharedOn(name), quick), processOf(sharedOn(name), quick)];
     const told = await outcomes(processes.flatMap((one) => [one.accessToken(account.id), one.accessToken(account.id)]));
     expect(new Set(told)).toEqual(new Set(['UnavailableError provider_unavailable']));
     // One leader, three tries.
-    expect(google.requests.counts.token).toBe(3);
+    expect(at.tokenCalls()).toBe(3);
     expect(await stored(account.id)).toMatchObject({ status: 'active', statusReason: null, tokens: { version: 1 } });
-    google.faults.tokensDown = false;
-    await vi.waitFor(async () => expect(await processes[0]?.accessToken(account.id)).toMatch(/^ya29\./), { timeout: 10_000, interval: 50 });
+    at.faults.tokensDown = false;
+    await vi.waitFor(async () => expect(await processes[0]?.accessToken(account.id)).toMatch(at.tokens), { timeout: 10_000, interval: 50 });
   });
 
   it('go on with another leader when the first has died', async () => {
     const account = await connectAccount(sharedOn(name));
     const dead = await storeOf(name).lead(`oauth:${account.id}:1`, 'a process that died', 200);
     expect(dead.role).toBe('leader');
-    expect(await processOf(sharedOn(name)).accessToken(account.id)).toMatch(/^ya29\./);
-    expect(google.requests.counts.token).toBe(1);
+    expect(await processOf(sharedOn(name)).accessToken(account.id)).toMatch(at.tokens);
+    expect(at.tokenCalls()).toBe(1);
   });
 });
 
@@ -153,7 +164,7 @@ it('whoever leads late looks at the row again before it asks the provider', asyn
   const { connections } = server.db;
   const late = processOf(sharedOn(), { connections: { ...connections, read: async (id) => reads.shift() ?? connections.read(id) } });
   expect(await late.accessToken(account.id)).toBe(token);
-  expect(google.requests.counts.token).toBe(1);
+  expect(at.tokenCalls()).toBe(1);
 });
 
 describe('a token', () => {
@@ -162,7 +173,7 @@ describe('a token', () => {
     expect(await processOf(sharedOn()).accessToken(good.id)).toBe(good.accessToken);
     const soon = await connectAccount(sharedOn(), { goodForMs: 58_000 });
     expect(await processOf(sharedOn()).accessToken(soon.id)).not.toBe(soon.accessToken);
-    expect(google.requests.counts.token).toBe(1);
+    expect(at.tokenCalls()).toBe(1);
   });
 
   it('is looked up again after ten seconds, so that a disconnected account is noticed', async () => {
@@ -196,12 +207,26 @@ describe('a token', () => {
     expect(vault.open(tokens.refreshToken ?? '', tokenContext(account, 'refresh'))).toBe('new-refresh');
   });
 
+  it('is refreshed with the newest refresh token, where each is another one', async () => {
+    const account = await connectAccount(sharedOn());
+    const shown: (string | null)[] = [];
+    const rotating = await tokenServer(async (request, response) => {
+      shown.push(new URLSearchParams(await text(request)).get('refresh_token'));
+      const next = { access_token: `access ${shown.length}`, refresh_token: `refresh ${shown.length}`, expires_in: 3600, token_type: 'Bearer' };
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(next));
+    });
+    const processes = [1, 2, 3].map(() => processOf(sharedOn(), { providers: rotating.provider() }));
+    let rejected: string | undefined;
+    for (const one of processes) rejected = await one.accessToken(account.id, rejected === undefined ? {} : { rejected });
+    expect([rejected, shown]).toEqual(['access 3', [account.refreshToken, 'refresh 1', 'refresh 2']]);
+  });
+
   it('is asked for again only once the account is connected again', async () => {
     const account = await connectAccount(sharedOn());
-    google.revoke(EMAIL);
+    at.revoke(EMAIL);
     const accounts = processOf(sharedOn());
     await expect(accounts.accessToken(account.id)).rejects.toBeInstanceOf(PermanentError);
-    const { accessToken, refreshToken = '' } = google.issueTokens(EMAIL);
+    const { accessToken, refreshToken = '' } = at.issueTokens(EMAIL);
     const again = {
       accessToken: vault.seal(accessToken, tokenContext(account, 'access')),
       refreshToken: vault.seal(refreshToken, tokenContext(account, 'refresh')),
@@ -224,7 +249,7 @@ describe('a token', () => {
     const { id } = await server.db.connections.save({ ...owner, email: EMAIL, scopes: [], accessToken: sealed, accessExpiresAt: expired });
     await expect(processOf(sharedOn()).accessToken(id)).rejects.toMatchObject({ code: 'reauth_required' });
     expect(await stored(id)).toMatchObject({ status: 'reauth_required', statusReason: 'no_refresh_token' });
-    expect(google.requests.counts.token).toBe(0);
+    expect(at.tokenCalls()).toBe(0);
   });
 });
 
@@ -257,7 +282,7 @@ describe('a refresh that fails', () => {
     expect(failing.requests).toBe(tries);
     expect(await stored(account.id)).toMatchObject({ status: 'active', tokens: { version: 1 } });
     const said = JSON.stringify([error, String(error), (error as Error).cause ?? '']) + heard.text();
-    for (const secret of [account.accessToken, account.refreshToken, google.client.secret, 'leak-me']) expect(said).not.toContain(secret);
+    for (const secret of [account.accessToken, account.refreshToken, at.client.secret, 'leak-me']) expect(said).not.toContain(secret);
     expect(heard.lines().filter(({ event }) => event === 'oauth.refresh_failed')).toHaveLength(1);
   });
 
@@ -274,7 +299,7 @@ describe('a refresh that fails', () => {
 
   it('by a server that is away may pass', async () => {
     const account = await connectAccount(sharedOn());
-    const away = { google: clientOf({ ...google, tokenUrl: `http://127.0.0.1:${await freePort()}/token` }) };
+    const away = clientOf({ ...at, tokenUrl: `http://127.0.0.1:${await freePort()}/token` });
     await expect(processOf(sharedOn(), { providers: away }).accessToken(account.id)).rejects.toMatchObject({
       code: 'provider_unavailable',
       message: expect.stringContaining('ECONNREFUSED'),
@@ -303,6 +328,30 @@ describe('a refresh that fails', () => {
     const policy = await tokenServer(json(400, { error: 'invalid_grant', error_subtype: 'invalid_rapt', error_description: 'reauth related error' }));
     await expect(processOf(sharedOn(), { providers: policy.provider() }).accessToken(account.id)).rejects.toMatchObject({ code: 'reauth_required' });
     expect(await stored(account.id)).toMatchObject({ status: 'reauth_required', statusReason: 'invalid_rapt' });
+  });
+
+  const verdicts: [string, Record<string, unknown>, string][] = [
+    ['Microsoft’s number', { error: 'invalid_grant', error_codes: [700082, 50173], suberror: 'token_expired' }, 'AADSTS700082'],
+    ['consent that is missing', { error: 'consent_required', error_codes: [65001] }, 'AADSTS65001'],
+    ['a second factor that is due', { error: 'interaction_required', suberror: 'basic_action' }, 'basic_action'],
+    ['a user who is to sign in', { error: 'login_required' }, 'login_required'],
+    ['an answer that is made up', { error: 'invalid_grant', error_codes: ['<b>'], suberror: 'two words' }, 'invalid_grant'],
+  ];
+  it.each(verdicts)('with %s means connecting again, with the reason kept', async (_, body, reason) => {
+    const account = await connectAccount(sharedOn());
+    const verdict = await tokenServer(json(400, { ...body, error_description: 'AADSTS1: leak-me' }));
+    await expect(processOf(sharedOn(), { providers: verdict.provider() }).accessToken(account.id)).rejects.toMatchObject({ code: 'reauth_required' });
+    expect([verdict.requests, await stored(account.id)]).toMatchObject([1, { status: 'reauth_required', statusReason: reason }]);
+    expect(heard.text()).not.toContain('leak-me');
+  });
+
+  it('by a secret that has ended names its number and the variables', async () => {
+    const account = await connectAccount(sharedOn());
+    const ended = await tokenServer(json(401, { error: 'invalid_client', error_codes: [7000222] }));
+    await expect(processOf(sharedOn(), { providers: ended.provider() }).accessToken(account.id)).rejects.toMatchObject({
+      code: 'provider_auth',
+      message: expect.stringMatching(/invalid_client, AADSTS7000222.*GOOGLE_CLIENT_SECRET/),
+    });
   });
 
   it('after the tokens were replaced does not mark the new ones', async () => {
@@ -348,21 +397,13 @@ describe('a caller that leaves', () => {
 it('nothing secret is ever logged', async () => {
   const account = await connectAccount(sharedOn());
   const token = await processOf(sharedOn()).accessToken(account.id);
-  google.revoke(EMAIL);
+  at.revoke(EMAIL);
   await expect(processOf(sharedOn()).accessToken(account.id, { rejected: token })).rejects.toMatchObject({
     code: 'reauth_required',
     message: expect.stringContaining(`the google account at example.com (connection ${account.id}) must be connected again`.slice(4)),
   });
   await vi.waitFor(() => expect(heard.text()).toContain('reauth_required'));
   const { tokens } = await stored(account.id);
-  const secrets = [
-    token,
-    account.accessToken,
-    account.refreshToken,
-    tokens.accessToken ?? '',
-    tokens.refreshToken ?? '',
-    google.client.secret,
-    'ann@',
-  ];
+  const secrets = [token, account.accessToken, account.refreshToken, tokens.accessToken ?? '', tokens.refreshToken ?? '', at.client.secret, 'ann@'];
   for (const secret of secrets) expect(heard.text()).not.toContain(secret);
 });

@@ -1,12 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { describeGoogle } from '../../lib/oauth/provider.ts';
+import { describeGoogle } from '../../lib/oauth/providers/google.ts';
 
 const client = { clientId: 'id', clientSecret: 'secret' };
 
 describe('Google', () => {
   it('is its own servers unless others are named', () => {
     expect(describeGoogle(client)).toMatchObject({
-      issuers: ['https://accounts.google.com', 'accounts.google.com'],
       authUrl: 'https://accounts.google.com/o/oauth2/v2/auth',
       tokenUrl: 'https://oauth2.googleapis.com/token',
       revokeUrl: 'https://oauth2.googleapis.com/revoke',

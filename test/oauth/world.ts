@@ -1,6 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { Writable } from 'node:stream';
-import { type GoogleStandIn, startGoogle } from '../../demo/stand-ins/google/server.ts';
 import { createAlerts } from '../../lib/alerts/index.ts';
 import { type Clock, systemClock } from '../../lib/clock.ts';
 import type { Connection } from '../../lib/db/mail-types.ts';
@@ -8,9 +7,12 @@ import type { Db } from '../../lib/db/types.ts';
 import { createLogger, type Logger } from '../../lib/log.ts';
 import { type AccountsDeps, createAccounts } from '../../lib/oauth/accounts.ts';
 import { createOAuthClient } from '../../lib/oauth/client.ts';
-import { describeGoogle } from '../../lib/oauth/provider.ts';
+import { describeGoogle } from '../../lib/oauth/providers/google.ts';
+import { describeMicrosoft } from '../../lib/oauth/providers/microsoft.ts';
+import type { Providers } from '../../lib/oauth/providers.ts';
 import { type TokenKey, tokenContext, type Vault } from '../../lib/oauth/vault.ts';
 import type { Store } from '../../lib/queue/store/types.ts';
+import { EMAIL, type StandIn } from './stand-ins.ts';
 
 export const newKey = (id: string): TokenKey => ({ id, key: randomBytes(32).toString('base64') });
 
@@ -32,22 +34,23 @@ export async function listeningLog(): Promise<{ log: Logger; lines(): Record<str
   return { log, lines, text: () => text };
 }
 
-/** Google's OAuth server as the stand-in plays it; tries follow each other at once. */
-export function clientOf(google: Pick<GoogleStandIn, 'client' | 'authUrl' | 'tokenUrl'>, options: { timeoutMs?: number; clock?: Clock } = {}) {
-  const { id: clientId, secret: clientSecret } = google.client;
-  const description = describeGoogle({ clientId, clientSecret, authUrl: google.authUrl, tokenUrl: google.tokenUrl });
-  return createOAuthClient(description, { pause: async () => undefined, ...options });
+/** Tries follow each other at once. */
+export function clientOf(
+  { name, client, authUrl, tokenUrl }: Pick<StandIn, 'name' | 'client' | 'authUrl' | 'tokenUrl'>,
+  options: { timeoutMs?: number; clock?: Clock } = {},
+): Providers {
+  const server = { clientId: client.id, clientSecret: client.secret, authUrl, tokenUrl };
+  const description = name === 'google' ? describeGoogle(server) : describeMicrosoft({ ...server, tenantId: 'common' });
+  return { [name]: createOAuthClient(description, { pause: async () => undefined, ...options }) };
 }
-
-export const EMAIL = 'ann@example.com';
 
 /** An account at the stand-in, connected; `goodForMs`: so long our row says that its token is good. */
 export async function connectAccount(
-  { db, vault, google }: { db: Pick<Db, 'connections'>; vault: Vault; google: GoogleStandIn },
+  { db, vault, at }: { db: Pick<Db, 'connections'>; vault: Vault; at: StandIn },
   { goodForMs = -1, email = EMAIL }: { goodForMs?: number; email?: string } = {},
 ): Promise<Connection & { accessToken: string; refreshToken: string }> {
-  const { accessToken, refreshToken = '' } = google.issueTokens(email);
-  const owner = { userId: randomUUID(), provider: 'google' as const, accountId: google.mailbox(email).sub };
+  const { accessToken, refreshToken = '' } = at.issueTokens(email);
+  const owner = { userId: randomUUID(), provider: at.name, accountId: at.accountIdOf(email) };
   const connection = await db.connections.save({
     ...owner,
     email,
@@ -61,7 +64,7 @@ export async function connectAccount(
 
 /** The accounts of one process: all that it shares with others are database and store. */
 export function processOf(
-  shared: { db: Pick<Db, 'connections'>; store: Store; vault: Vault; google: GoogleStandIn; log: Logger },
+  shared: { db: Pick<Db, 'connections'>; store: Store; vault: Vault; at: StandIn; log: Logger },
   options: Partial<AccountsDeps> & { webhookUrl?: string; timeoutMs?: number } = {},
 ) {
   const { webhookUrl, timeoutMs, ...deps } = options;
@@ -69,7 +72,7 @@ export function processOf(
     connections: shared.db.connections,
     vault: shared.vault,
     store: shared.store,
-    providers: { google: clientOf(shared.google, timeoutMs === undefined ? {} : { timeoutMs }) },
+    providers: clientOf(shared.at, timeoutMs === undefined ? {} : { timeoutMs }),
     alerts: createAlerts({ log: shared.log, webhookUrl }),
     clock: systemClock,
     log: shared.log,
@@ -77,5 +80,3 @@ export function processOf(
     ...deps,
   });
 }
-
-export const google = (): Promise<GoogleStandIn> => startGoogle({ accounts: { [EMAIL]: [] } });

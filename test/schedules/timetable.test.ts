@@ -3,6 +3,7 @@ import { DAY } from '../../lib/clock.ts';
 import { silentLogger } from '../../lib/log.ts';
 import { cronProblem } from '../../lib/schedules/cron.ts';
 import { createTimetable, type TimetableDeps } from '../../schedulers/timetable.ts';
+import { newDeal } from '../db/deal-samples.ts';
 import { newConnection } from '../db/mail-samples.ts';
 import { createFakeClock } from '../support/clock.ts';
 import { noMail } from '../support/no-mail.ts';
@@ -25,10 +26,16 @@ const timetable = (changes: Partial<TimetableDeps> = {}) =>
       poked += 1;
     },
     deliverDue: async () => ({ sent: 1, failed: 0, postponed: 0 }),
+    renewSourceWatches: async ({ signal }) => ({ started: signal.aborted ? 0 : 2, renewed: 1, failed: 0 }),
     clock: createFakeClock(),
     log: silentLogger,
     ...changes,
   });
+async function newSource() {
+  const deal = await world.db.deals.create(newDeal(), crypto.randomUUID());
+  const { id: connectionId } = await world.db.connections.save(newConnection());
+  return world.db.dealSources.create({ dealId: deal.id, sourceType: 'gmail', name: '', settings: {}, createdBy: null, connectionId });
+}
 const run = (key: string, changes?: Partial<TimetableDeps>) =>
   timetable(changes)
     .find((chore) => chore.key === key)
@@ -66,7 +73,23 @@ it('due times and states of long ago are forgotten', async () => {
   await world.sql(
     "insert into schedule_runs (schedule_key, deal_id, due_at) select 'chore:old', '00000000-0000-0000-0000-000000000000', now() - make_interval(days => n) from generate_series(80, 99) n",
   );
-  expect(await run('clean-up')).toEqual({ runs: 10, steps: 0, states: 0 });
+  const { source } = await newSource();
+  await world.sql(
+    `insert into source_syncs (id, deal_id, source_id, source_type, sync_type, status, finished_at)
+     select gen_random_uuid(), $1::uuid, $2::uuid, 'gmail', 'full', 'succeeded', now() - make_interval(days => n) from unnest(array[89, 91]) n`,
+    [source.dealId, source.id],
+  );
+  expect(await run('clean-up')).toEqual({ runs: 10, steps: 0, states: 0, syncs: 1 });
+});
+
+it('sources that nobody has followed for a while are asked for, and their watches are looked after', async () => {
+  await world.sql('delete from job_outbox');
+  const { source } = await newSource();
+  const before = poked;
+  expect(await run('source-polls')).toEqual({ queued: 2 });
+  expect(await world.sql("select payload ->> 'sourceId' as asked from job_outbox where payload ->> 'sourceId' = $1", [source.id])).toHaveLength(1);
+  expect(poked).toBe(before + 1);
+  expect(await run('source-watches')).toEqual({ started: 2, renewed: 1, failed: 0 });
 });
 
 it('briefs that a process has left unsent are sent', async () => {

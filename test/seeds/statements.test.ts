@@ -1,9 +1,10 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type GoogleStandIn, startGoogle } from '../../demo/stand-ins/google/server.ts';
 import { createProducers } from '../../lib/producers.ts';
 import { type ApiProcess, eventually, startWorld, type World } from '../support/world.ts';
 import { curlLines, dealCurlLines, requestOf, statements, withIds } from './guides.ts';
@@ -17,15 +18,18 @@ describe.each([
 ])('the guides of the old workers, on %s', (_, before) => {
   let world: World;
   let api: ApiProcess;
+  let google: GoogleStandIn;
   let files: string;
   beforeAll(async () => {
     files = mkdtempSync(join(tmpdir(), 'hivepulse-seeds-'));
-    const env = { AI_PROVIDER: 'local', POLLING_INTERVAL: '200', STORAGE_DIR: files, ...dealEnvironment };
+    google = await startGoogle();
+    const env = { AI_PROVIDER: 'local', POLLING_INTERVAL: '200', STORAGE_DIR: files, ...dealEnvironment, ...googleEnvironment(google) };
     world = await startWorld({ queue: 'redis', env, ...(before ? { before } : {}) });
     [api] = await Promise.all([world.startApi(), world.startWorker()]);
   }, START_MS);
   afterAll(async () => {
     await world?.stop();
+    await google?.stop();
     rmSync(files, { recursive: true });
   });
 
@@ -170,11 +174,67 @@ describe.each([
       await expect(done(await app.queueEmailProcessing(email.id, deal.id, operation))).resolves.toMatchObject({ emailId: email.id });
     }
     await expect(done(await app.queueDailyBrief(deal.id))).resolves.toMatchObject({ dealId: deal.id, edition: 1, empty: false });
-    await expect(app.queueSourceSync(deal.id, 'gdrive', 'incremental')).rejects.toMatchObject({ code: 'not_there_yet' });
 
     const route = await api.call('POST', `/api/documents/${document.id}/process`, { documentId: document.id, dealId: deal.id });
     expect(route.body).toMatchObject({ success: true, message: 'Processing started' });
   });
+
+  /** A user's, connected by the round trip; its id. */
+  const connectDrive = async (email: string): Promise<string> => {
+    const user = { 'x-user-id': randomUUID() };
+    const start = await api.call('GET', `/api/connections/google/start?access=files&loginHint=${email}`, undefined, user);
+    const consent = await fetch(start.body.data.url, { redirect: 'manual' });
+    const { pathname, search } = new URL(consent.headers.get('location') ?? '');
+    await fetch(api.url + pathname + search, { redirect: 'manual' });
+    return (await api.call('GET', '/api/connections', undefined, user)).body.data.connections[0].id;
+  };
+
+  it('syncs sources as the deal room’s guide asks for: from app code, and from a webhook of the app’s own', async () => {
+    const email = `${randomUUID()}@example.com`;
+    google.addAccount(email);
+    const drive = google.drive(email);
+    const edited = drive.addFile({ name: 'supply.txt', content: 'The supplier may terminate upon a change of control.' });
+    const { deal } = (await api.call('POST', '/api/deals', { name: 'Project Osprey' })).body.data;
+    const app = createProducers(async () => ({ ...world.service, close: async () => undefined }));
+    const done = async ({ queue, jobId }: Awaited<ReturnType<typeof app.queueSourceSync>>) => app.waitForJob(queue, jobId, { timeoutMs: 60_000 });
+
+    for (const type of ['gdrive', 'sharepoint', 'gmail', 'outlook'] as const) {
+      await expect(done(await app.queueSourceSync(deal.id, type, 'full'))).rejects.toThrow(`has no ${type} source that is not paused`);
+    }
+    const source = { type: 'gdrive', connectionId: await connectDrive(email) };
+    const made = await api.call('POST', `/api/deals/${deal.id}/sources`, source);
+    await expect(done({ queue: 'source-sync', jobId: made.body.data.jobId, deduplicated: false })).resolves.toMatchObject({
+      syncs: [{ created: 1 }],
+    });
+
+    drive.edit(edited, 'The supplier may not terminate at all.');
+    drive.addFile({ name: 'lease.txt', content: 'The landlord must consent to any assignment of this lease.' });
+    // Longer than ten calls take, however busy the machine is.
+    google.faults.latencyMs = 300;
+    const changes = Array.from({ length: 10 }, () => ({ dealId: deal.id }));
+    const asked = [];
+    for (const change of changes) asked.push(await app.queueSourceSync(change.dealId, 'gdrive', 'incremental'));
+    const jobs = [...new Set(asked.map(({ jobId }) => jobId))];
+    google.faults.latencyMs = 0;
+    expect(jobs.length).toBeLessThanOrEqual(2);
+    const synced = await Promise.all(jobs.map((jobId) => done({ queue: 'source-sync', jobId, deduplicated: false })));
+    expect(synced[0]).toMatchObject({ dealId: deal.id, syncs: [{ mode: 'incremental', created: 1, changed: 1, deleted: 0 }] });
+    await expect(done(await app.queueSourceSync(deal.id, 'gdrive', 'full'))).resolves.toMatchObject({
+      syncs: [{ mode: 'full', created: 0, changed: 0 }],
+    });
+    const { documents } = (await api.call('GET', `/api/documents?dealId=${deal.id}`)).body.data;
+    expect(documents.map(({ name }: { name: string }) => name)).toEqual(['lease.txt', 'supply.txt']);
+  });
+});
+
+/** Google Drive, as it stands in for Google here. */
+const googleEnvironment = (google: GoogleStandIn) => ({
+  GOOGLE_CLIENT_ID: google.client.id,
+  GOOGLE_CLIENT_SECRET: google.client.secret,
+  GOOGLE_API_ROOT_URL: google.url,
+  GOOGLE_AUTH_URL: google.authUrl,
+  GOOGLE_TOKEN_URL: google.tokenUrl,
+  TOKEN_ENCRYPTION_KEY: `test:${randomBytes(32).toString('base64')}`,
 });
 
 /** As the deal room's guide has it, but for what the servers of this test say. */

@@ -9,6 +9,7 @@ import { NotFoundError, PermanentError, UnavailableError } from '../../lib/error
 import type { FileStorage } from '../../lib/storage/contract.ts';
 import { createFolderStorage } from '../../lib/storage/folder.ts';
 import { createSupabaseStorage } from '../../lib/storage/supabase.ts';
+import { heldBuffers } from '../support/collect-garbage.ts';
 import { type StorageServer, startStorageServer } from '../support/storage.ts';
 import { startProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 
@@ -164,6 +165,20 @@ describe('the folder of the files', () => {
     expect(readdirSync(own, { recursive: true }).sort()).toEqual(['.partial', 'deals', 'deals/a', 'deals/a/b']);
     await storage.remove(['deals/a/b'], { signal });
     expect(readdirSync(own, { recursive: true })).toEqual(['.partial']);
+  });
+
+  it('holds no more of a file on its way than a moment needs', async () => {
+    const length = 40 * 1024 * 1024;
+    const before = heldBuffers();
+    let most = 0;
+    async function* made() {
+      for (let sent = 0; sent < length; sent += 65_536) {
+        yield Buffer.alloc(65_536, sent % 251);
+        if (sent % (8 * 1024 * 1024) === 0) most = Math.max(most, heldBuffers() - before);
+      }
+    }
+    await createFolderStorage(folder).put(newPath(), made(), { ...options, sizeBytes: length });
+    expect(most).toBeLessThan(length / 4);
   });
 
   it('takes files while others take their folder away for being empty', async () => {

@@ -11,8 +11,8 @@ export async function withGoogle(options?: GoogleOptions): Promise<GoogleStandIn
 }
 
 /** An emulator that nobody here wrote, stopped when the test ends. It takes any access token and knows no batches, no profile and no quota. */
-export async function startEmulator(seed: SeedConfig): Promise<Emulator> {
-  const emulator = await createEmulator({ service: 'google', port: await freePort(), seed });
+export async function startEmulator(seed: SeedConfig, service: 'google' | 'microsoft' = 'google'): Promise<Emulator> {
+  const emulator = await createEmulator({ service, port: await freePort(), seed });
   onTestFinished(() => emulator.close());
   return emulator;
 }

@@ -9,6 +9,8 @@ export interface ConsentRequest {
   offline: boolean;
   /** A new refresh token even where there is one. */
   forced: boolean;
+  /** With what the account has granted before. */
+  incremental: boolean;
   codeChallenge: string | undefined;
   nonce: string | undefined;
 }
@@ -63,6 +65,7 @@ function readRequest(query: URLSearchParams, email: string): ConsentRequest {
     scopes: (query.get('scope') ?? '').split(' ').filter((scope) => scope !== ''),
     email,
     offline: query.get('access_type') === 'offline',
+    incremental: query.get('include_granted_scopes') === 'true',
     forced: query.get('prompt')?.split(' ').includes('consent') ?? false,
     codeChallenge: query.get('code_challenge') ?? undefined,
     nonce: query.get('nonce') ?? undefined,

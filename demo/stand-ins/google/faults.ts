@@ -1,5 +1,6 @@
 /** Faults on command. */
 import { type Reply, refuse } from './http.ts';
+import type { Method } from './journal.ts';
 import { createRandom } from './random.ts';
 
 export interface PartFault {
@@ -20,10 +21,10 @@ export interface Faults {
   tokensDown: boolean;
   /** Answer batches in another order than they were asked. */
   shuffle: boolean;
-  /** The next API calls (not those for tokens) end in the middle of their answer. */
-  cutNext(times?: number): void;
+  /** The next API calls (not those for tokens) end in the middle of their answer. `only`: the next ones of that method. */
+  cutNext(times?: number, options?: { only?: Method }): void;
   /** The next API calls are answered with this status. */
-  failNext(status: number, options?: { times?: number; retryAfterSeconds?: number; reason?: string }): void;
+  failNext(status: number, options?: { times?: number; retryAfterSeconds?: number; reason?: string; only?: Method }): void;
   /** Calls for single messages fail, within batches and alone. */
   failParts(fault: PartFault): void;
   /** None of them any more. */
@@ -31,8 +32,8 @@ export interface Faults {
 }
 
 export interface ActiveFaults extends Faults {
-  takeCut(): boolean;
-  takeFailure(): Reply | undefined;
+  takeCut(method: Method): boolean;
+  takeFailure(method: Method): Reply | undefined;
   takePartFailure(messageId: string): Reply | undefined;
   /** Another order now and then. */
   order<T>(parts: readonly T[]): T[];
@@ -50,8 +51,8 @@ const REASONS: Readonly<Record<number, string>> = {
 
 export function createFaults(seed: number): ActiveFaults {
   const random = createRandom(seed);
-  let cuts = 0;
-  let failures: Reply[] = [];
+  let cuts: { only: Method | undefined }[] = [];
+  let failures: { reply: Reply; only: Method | undefined }[] = [];
   let partFaults: (PartFault & { left: number })[] = [];
 
   function hits({ which }: PartFault, messageId: string): boolean {
@@ -61,28 +62,24 @@ export function createFaults(seed: number): ActiveFaults {
     latencyMs: 0,
     tokensDown: false,
     shuffle: true,
-    cutNext(times = 1) {
-      cuts += times;
+    cutNext(times = 1, { only } = {}) {
+      cuts.push(...Array.from({ length: times }, () => ({ only })));
     },
-    failNext(status, { times = 1, retryAfterSeconds, reason } = {}) {
+    failNext(status, { times = 1, retryAfterSeconds, reason, only } = {}) {
       const reply = failure(status, reason, retryAfterSeconds);
-      failures.push(...Array.from({ length: times }, () => reply));
+      failures.push(...Array.from({ length: times }, () => ({ reply, only })));
     },
     failParts(fault) {
       partFaults.push({ ...fault, left: fault.times ?? Number.POSITIVE_INFINITY });
     },
     clear() {
-      cuts = 0;
+      cuts = [];
       failures = [];
       partFaults = [];
       Object.assign(this, { latencyMs: 0, tokensDown: false });
     },
-    takeCut() {
-      if (cuts === 0) return false;
-      cuts -= 1;
-      return true;
-    },
-    takeFailure: () => failures.shift(),
+    takeCut: (method) => takeFirst(cuts, method) !== undefined,
+    takeFailure: (method) => takeFirst(failures, method)?.reply,
     takePartFailure(messageId) {
       const fault = partFaults.find((one) => one.left > 0 && hits(one, messageId));
       if (!fault) return undefined;
@@ -95,6 +92,12 @@ export function createFaults(seed: number): ActiveFaults {
       return ordered;
     },
   };
+}
+
+/** The oldest that is for this method, or for all. */
+function takeFirst<T extends { only: Method | undefined }>(faults: T[], method: Method): T | undefined {
+  const at = faults.findIndex(({ only }) => only === undefined || only === method);
+  return at < 0 ? undefined : faults.splice(at, 1)[0];
 }
 
 function failure(status: number, reason = REASONS[status] ?? 'backendError', retryAfterSeconds?: number): Reply {

@@ -24,6 +24,8 @@ interface AccessToken {
 export interface Grants {
   /** Whether the account has given this client a refresh token before. */
   isKnown(email: string): boolean;
+  /** What the account has granted so far, with refresh tokens. */
+  scopesOf(email: string): string[];
   issue(email: string, scopes: readonly string[], offline: boolean): IssuedTokens;
   /** Undefined for a token that is unknown or revoked. */
   refresh(refreshToken: string): (IssuedTokens & { grant: Grant }) | undefined;
@@ -48,6 +50,7 @@ export function createGrants(clock: StandInClock, expiresInSeconds: () => number
   }
   return {
     isKnown: (email) => [...refresh.values()].some((grant) => grant.email === email && !grant.revoked),
+    scopesOf: (email) => [...refresh.values()].flatMap((grant) => (grant.email === email && !grant.revoked ? grant.scopes : [])),
     issue(email, scopes, offline) {
       const grant: Grant = { email, scopes, revoked: false };
       if (!offline) return issueAccess(grant);

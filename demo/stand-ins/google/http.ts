@@ -15,6 +15,8 @@ export interface Reply {
   status: number;
   headers: Record<string, string>;
   body: string;
+  /** In place of the body: sent piece by piece. */
+  content?: { readonly length: number; chunks(): Iterable<Uint8Array> };
 }
 
 const JSON_TYPE = 'application/json; charset=UTF-8';

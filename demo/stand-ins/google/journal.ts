@@ -15,6 +15,14 @@ const METHODS = [
   'token',
   'revoke',
   'certs',
+  'drive.list',
+  'drive.get',
+  'drive.download',
+  'drive.export',
+  'drive.startToken',
+  'drive.changes',
+  'drive.watch',
+  'drive.stop',
   'other',
 ] as const;
 export type Method = (typeof METHODS)[number];

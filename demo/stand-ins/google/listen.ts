@@ -24,7 +24,7 @@ export async function serve({ answer, faults, journal }: ServeDeps): Promise<Lis
     if (faults.latencyMs > 0) await new Promise((resolve) => setTimeout(resolve, faults.latencyMs));
     const { reply, entry } = answer(call);
     journal.note(entry);
-    send(response, reply, !WHOLE.has(entry.method) && faults.takeCut());
+    await send(response, reply, !WHOLE.has(entry.method) && faults.takeCut(entry.method));
   }
   const server = createServer((incoming, response) => {
     handle(incoming, response).catch((error: unknown) => response.destroy(error instanceof Error ? error : undefined));
@@ -34,10 +34,24 @@ export async function serve({ answer, faults, journal }: ServeDeps): Promise<Lis
 }
 
 /** `cut`: half of it, then nothing. */
-function send(response: ServerResponse, { status, headers, body }: Reply, cut: boolean): void {
-  response.writeHead(status, { ...headers, ...(status === 204 ? {} : { 'content-length': Buffer.byteLength(body) }) });
-  if (cut) response.write(body.slice(0, Math.floor(body.length / 2)), () => response.destroy());
-  else response.end(body);
+async function send(response: ServerResponse, { status, headers, body, content }: Reply, cut: boolean): Promise<void> {
+  const length = content?.length ?? Buffer.byteLength(body);
+  response.writeHead(status, { ...headers, ...(status === 204 ? {} : { 'content-length': length }) });
+  if (content) await stream(response, content.chunks(), cut ? Math.floor(length / 2) : length);
+  if (cut && !content) response.write(body.slice(0, Math.floor(body.length / 2)), () => response.destroy());
+  else if (cut) response.destroy();
+  else response.end(content ? undefined : body);
+}
+
+/** As fast as it is read; until the other side has gone. */
+async function stream(response: ServerResponse, chunks: Iterable<Uint8Array>, length: number): Promise<void> {
+  let left = length;
+  for (const chunk of chunks) {
+    if (left <= 0 || response.destroyed) return;
+    const part = chunk.subarray(0, left);
+    left -= part.length;
+    await new Promise<void>((resolve) => response.write(part, () => resolve()));
+  }
 }
 
 function urlOf(server: Server): string {

@@ -77,7 +77,8 @@ export function createOAuth({ client, grants, key, clock, subOf, withheld }: OAu
     const { request } = code;
     if (form.get('redirect_uri') !== request.redirectUri) return oauthError(400, 'redirect_uri_mismatch', 'Bad Request');
     if (!isVerified(request.codeChallenge, form.get('code_verifier'))) return oauthError(400, 'invalid_grant', 'Invalid code verifier.');
-    const scopes = request.scopes.filter((scope) => !withheld().includes(scope));
+    const granted = new Set([...request.scopes, ...(request.incremental ? grants.scopesOf(request.email) : [])]);
+    const scopes = [...granted].filter((scope) => !withheld().includes(scope));
     const wantsRefreshToken = request.offline && (request.forced || !grants.isKnown(request.email));
     return answer(grants.issue(request.email, scopes, wantsRefreshToken), { email: request.email, scopes, nonce: request.nonce });
   }

@@ -1,5 +1,6 @@
 import { type AnsweredPart, type BatchPart, MAX_PARTS, noBatch, readBatch, tooManyParts, writeBatch } from './batch.ts';
 import { answerConsent, type ConsentDeps } from './consent.ts';
+import { answerDrive, type DriveDeps, driveMethodOf, isDrive } from './drive/drive.ts';
 import { answerGmail, type GmailDeps, methodOf, tokenOf, unauthorized } from './gmail.ts';
 import { type Call, json, type Reply, refuse } from './http.ts';
 import type { Entry, Method, WritableJournal } from './journal.ts';
@@ -9,6 +10,7 @@ export interface RouterDeps {
   oauth: OAuth;
   consent: ConsentDeps;
   gmail: GmailDeps;
+  drive: DriveDeps;
   journal: WritableJournal;
   refusesWholeBatch: boolean;
 }
@@ -19,7 +21,7 @@ interface Answered {
 }
 
 /** Answers an HTTP call, and says what it was. */
-export function createRouter({ oauth, consent, gmail, journal, refusesWholeBatch }: RouterDeps): (call: Call) => Answered {
+export function createRouter({ oauth, consent, gmail, drive, journal, refusesWholeBatch }: RouterDeps): (call: Call) => Answered {
   const { faults, grants } = gmail;
 
   const token = (call: Call): Reply =>
@@ -34,7 +36,7 @@ export function createRouter({ oauth, consent, gmail, journal, refusesWholeBatch
   };
 
   function answerBatch(call: Call): Reply {
-    const failed = faults.takeFailure();
+    const failed = faults.takeFailure('batch');
     if (failed) return failed;
     if (refusesWholeBatch && !grants.check(tokenOf(call))) return unauthorized();
     const parts = readBatch(call);
@@ -51,7 +53,8 @@ export function createRouter({ oauth, consent, gmail, journal, refusesWholeBatch
   function answer(call: Call): [Method, Reply] {
     const route = routes[`${call.method} ${call.path}`];
     if (route) return [route[0], route[1](call)];
-    return [methodOf(call), faults.takeFailure() ?? answerGmail(call, gmail)];
+    const method = isDrive(call) ? driveMethodOf(call) : methodOf(call);
+    return [method, faults.takeFailure(method) ?? (isDrive(call) ? answerDrive(call, drive) : answerGmail(call, gmail))];
   }
   return (call) => {
     const email = grants.check(tokenOf(call))?.email;

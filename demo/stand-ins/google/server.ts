@@ -1,5 +1,8 @@
-/** The project's own stand-in for Google: sign-in, Gmail and push notices. README.md says what it leaves out. */
+/** The project's own stand-in for Google: sign-in, Gmail, Drive and push notices. README.md says what it leaves out. */
 import { type StandInClock, systemClock } from './clock.ts';
+import { createChannels } from './drive/channels.ts';
+import type { Channel, Drive } from './drive/contract.ts';
+import { createDrives } from './drive/drives.ts';
 import { createFaults, type Faults } from './faults.ts';
 import { createGrants, type IssuedTokens } from './grants.ts';
 import { createJournal, type Journal } from './journal.ts';
@@ -45,6 +48,12 @@ export interface GoogleStandIn {
   addAccount(email: string, mails?: readonly Mail[]): Mailbox;
   /** Throws where there is no such account. */
   mailbox(email: string): Mailbox;
+  /** My Drive of an account. */
+  drive(email: string): Drive;
+  /** Every account is a member. */
+  addSharedDrive(name: string): Drive & { readonly id: string };
+  /** Of notices about Drive, by id: those that are open. */
+  channels: ReadonlyMap<string, Channel>;
   /** Tokens without the round trip; by default with a refresh token and the scope to read mail. */
   issueTokens(email: string, options?: { scopes?: readonly string[]; offline?: boolean }): IssuedTokens;
   /** All access tokens are refused from now on; refresh tokens stay. */
@@ -56,6 +65,8 @@ export interface GoogleStandIn {
 }
 
 export const READ_SCOPES = ['openid', 'email', 'https://www.googleapis.com/auth/gmail.readonly'] as const;
+
+export const DRIVE_SCOPES = ['openid', 'email', 'https://www.googleapis.com/auth/drive.readonly'] as const;
 
 const DEFAULT_CLIENT: Client = { id: 'stand-in.apps.googleusercontent.com', secret: 'GOCSPX-stand-in' };
 
@@ -77,7 +88,10 @@ export async function startGoogle(options: GoogleOptions = {}): Promise<GoogleSt
     allow: oauth.allow,
   };
   const gmail = { mailboxes, grants, quota, faults, clock };
-  const answer = createRouter({ oauth, consent, gmail, journal, refusesWholeBatch: options.refusesWholeBatch ?? false });
+  const drives = createDrives(clock);
+  const channels = createChannels(clock);
+  const drive = { grants, channels, drivesOf: drives.of };
+  const answer = createRouter({ oauth, consent, gmail, drive, journal, refusesWholeBatch: options.refusesWholeBatch ?? false });
   const { url, stop } = await serve({ answer, faults, journal });
   return {
     url,
@@ -92,6 +106,9 @@ export async function startGoogle(options: GoogleOptions = {}): Promise<GoogleSt
     consent: owner,
     addAccount,
     mailbox,
+    drive: (email) => drives.of(mailbox(email).email).own,
+    addSharedDrive: drives.addShared,
+    channels: channels.open,
     issueTokens: (email, { scopes = READ_SCOPES, offline = true } = {}) => grants.issue(mailbox(email).email, scopes, offline),
     expireTokens: grants.expireAll,
     revoke: (email) => grants.revoke(email.toLowerCase()),

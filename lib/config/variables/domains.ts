@@ -1,4 +1,4 @@
-import { anyText, dollars, milliseconds, oneOf, webUrl, wholeNumber } from '../values.ts';
+import { anyText, dollars, matching, milliseconds, oneOf, webUrl, wholeNumber } from '../values.ts';
 import { variable } from '../variable.ts';
 
 export const aiVariables = {
@@ -59,11 +59,20 @@ export const googleVariables = {
   MAX_RESULTS: variable(wholeNumber(1, 1_000_000), { meaning: 'Most messages of one fetch that names no number.', default: '500' }),
 };
 
+const tenant = matching(/^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$/, 'common, organizations, consumers, or the id or a domain of a tenant');
+
 export const microsoftVariables = {
   MICROSOFT_CLIENT_ID: variable(anyText, { meaning: 'OAuth client for Outlook, OneDrive and SharePoint; with MICROSOFT_CLIENT_SECRET.' }),
   MICROSOFT_CLIENT_SECRET: variable(anyText, { meaning: 'See MICROSOFT_CLIENT_ID.', secret: true }),
-  MICROSOFT_TENANT_ID: variable(anyText, { meaning: 'Whose accounts may connect: a tenant, or common for all.', default: 'common' }),
+  MICROSOFT_TENANT_ID: variable(tenant, {
+    meaning:
+      'Whose accounts may connect: common (all), organizations (of work and school), consumers (personal), or one tenant by its id or a domain of it.',
+    default: 'common',
+  }),
   GRAPH_BASE_URL: variable(webUrl('https://graph.microsoft.com'), { meaning: 'Another server for Microsoft Graph. Not set: Microsoft’s own.' }),
+  MICROSOFT_AUTH_URL: variable(webUrl('https://login.microsoftonline.com/common/oauth2/v2.0/authorize'), {
+    meaning: 'Another server for Microsoft’s consent page. Not set: Microsoft’s own.',
+  }),
   MICROSOFT_TOKEN_URL: variable(webUrl('https://login.microsoftonline.com/common/oauth2/v2.0/token'), {
     meaning: 'Another server for Microsoft’s tokens. Not set: Microsoft’s own.',
   }),

@@ -30,8 +30,11 @@ export interface Call<T> extends Asked {
 
 export type Caller = <T>(call: Call<T>) => Promise<T>;
 
+/** The token that this process knows, and the one that another has stored since, may both have ended; a third was issued a moment ago. */
+export const MOST_RENEWALS = 2;
+
 /**
- * One call as often as it takes: it waits for the account's quota, renews a refused token once, and repeats what passes by itself. Throws the
+ * One call as often as it takes: it waits for the account's quota, renews a refused token, and repeats what passes by itself. Throws the
  * signal's reason, `RateLimitedError`, `UnavailableError`, `PermanentError` (`forbidden`, `invalid_request`), and what `accounts` throws.
  */
 export function createCaller(deps: CallerDeps): Caller {
@@ -57,6 +60,7 @@ export function createCaller(deps: CallerDeps): Caller {
 
   return async (call) => {
     let { rejected } = call;
+    let renewals = 0;
     for (let repeated = 0; ; ) {
       const ended = await attempt(call, rejected);
       if (ended.outcome === 'done') {
@@ -65,7 +69,8 @@ export function createCaller(deps: CallerDeps): Caller {
         else pace.unlimited(connectionId);
         return ended.value;
       }
-      if (ended.outcome === 'answered' && ended.failure.status === 401 && rejected === undefined) {
+      if (ended.outcome === 'answered' && ended.failure.status === 401 && renewals < MOST_RENEWALS) {
+        renewals += 1;
         rejected = ended.token;
         continue;
       }

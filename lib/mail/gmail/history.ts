@@ -12,10 +12,16 @@ export function foldHistory(answer: gmail_v1.Schema$ListHistoryResponse, since: 
   const added = new Set<string>();
   const deleted = new Set<string>();
   const moves = new Map<string, Map<string, LabelMove>>();
+  const labelsNow = new Map<string, readonly string[]>();
   for (const record of answer.history ?? []) {
     for (const id of idsOf(record.messagesAdded)) move(id, deleted, added);
     for (const change of record.labelsAdded ?? []) moveLabels(moves, change, 'added');
     for (const change of record.labelsRemoved ?? []) moveLabels(moves, change, 'removed');
+    for (const { message } of [record.messagesAdded, record.labelsAdded, record.labelsRemoved].flatMap((changes) => changes ?? [])) {
+      // What was told before it changed is not true any more.
+      if (message?.id && message.labelIds) labelsNow.set(message.id, message.labelIds);
+      else if (message?.id) labelsNow.delete(message.id);
+    }
     for (const id of idsOf(record.messagesDeleted)) move(id, added, deleted);
   }
   const known = [...moves].filter(([id]) => !deleted.has(id));
@@ -24,6 +30,7 @@ export function foldHistory(answer: gmail_v1.Schema$ListHistoryResponse, since: 
     added: [...added],
     deleted: [...deleted],
     labels: known.map(([id, labels]) => ({ id, added: labelsThat(labels, 'added'), removed: labelsThat(labels, 'removed') })),
+    labelsNow,
     // With more pages to come, the answer's own id is that of the mailbox now: further than we are.
     historyId: (nextPageToken ? answer.history?.at(-1)?.id : answer.historyId) ?? since,
     ...(nextPageToken ? { nextPageToken } : {}),

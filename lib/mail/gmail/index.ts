@@ -7,7 +7,7 @@ import type { Mailbox, Mailboxes } from '../contract.ts';
 import { createAsk } from './ask.ts';
 import { createCaller } from './call.ts';
 import { createClients, type GmailClient } from './client.ts';
-import { listMessages, readHistory, readMessage, readProfile, watchMailbox } from './methods.ts';
+import { listLabels, listMessages, readHistory, readMessage, readProfile, watchMailbox } from './methods.ts';
 import { createPace, type Pace, type PaceDeps } from './pace.ts';
 import { createReader } from './read.ts';
 import { DEFAULT_TIMINGS, type GmailTimings } from './settings.ts';
@@ -45,6 +45,7 @@ function openMailbox(connectionId: string, signal: AbortSignal, shared: Shared):
   return {
     profile: () => readProfile(ask, costs),
     list: (options) => listMessages(ask, costs, options),
+    labels: () => listLabels(ask, costs),
     history: (options) => readHistory(ask, costs, options),
     read: createReader({ ...shared, call, signal, readAlone: (id) => readMessage(ask, costs, id) }),
     watch: (topic) => watchMailbox(ask, costs, topic),

@@ -12,10 +12,10 @@ const CHANGES = ['messageAdded', 'messageDeleted', 'labelAdded', 'labelRemoved']
 /** Without it each record repeats its messages. */
 const RECORD_FIELDS = [
   'id',
-  'messagesAdded/message/id',
+  'messagesAdded/message(id,labelIds)',
   'messagesDeleted/message/id',
-  'labelsAdded(labelIds,message/id)',
-  'labelsRemoved(labelIds,message/id)',
+  'labelsAdded(labelIds,message(id,labelIds))',
+  'labelsRemoved(labelIds,message(id,labelIds))',
 ].join(',');
 
 export async function readProfile(ask: Ask, costs: Costs): ReturnType<Mailbox['profile']> {
@@ -65,6 +65,12 @@ export async function listMessages(ask: Ask, costs: Costs, { query, labelIds, pa
   const answer = await ask('users.messages.list', costs.list, (api, options) => api.users.messages.list(parameters, options), fields);
   const ids = (answer.messages ?? []).flatMap(({ id }) => id ?? []);
   return { ids: ids.slice(0, limit), ...(answer.nextPageToken ? { nextPageToken: answer.nextPageToken } : {}) };
+}
+
+export async function listLabels(ask: Ask, costs: Costs): ReturnType<Mailbox['labels']> {
+  const parameters = { ...ME, fields: 'labels(id,name)' };
+  const { labels = [] } = await ask('users.labels.list', costs.labels, (api, options) => api.users.labels.list(parameters, options));
+  return labels.flatMap(({ id, name }) => (id ? [{ id, name: name ?? id }] : []));
 }
 
 export async function readHistory(ask: Ask, costs: Costs, { since, pageToken }: Parameters<Mailbox['history']>[0]): Promise<HistoryPage | undefined> {

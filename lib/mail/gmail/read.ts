@@ -3,7 +3,7 @@ import { PermanentError } from '../../errors.ts';
 import type { MessageRead, Quota } from '../contract.ts';
 import { unlessMissing } from './ask.ts';
 import { batchOf, outcomeOf, type Part, readPart } from './batch.ts';
-import type { Caller } from './call.ts';
+import { type Caller, MOST_RENEWALS } from './call.ts';
 import type { GmailClient } from './client.ts';
 import { refused } from './errors.ts';
 import { type Failure, isAccountWide, type LimitNotice } from './failure.ts';
@@ -47,10 +47,12 @@ export function createReader(deps: ReaderDeps): Reader {
   async function readBatch(ids: readonly string[], left: number): Promise<MessageRead[]> {
     const answer = await send(ids, left);
     if (answer.tooLarge) return ids.length === 1 ? ids.map(tooLarge) : readInPieces(ids, left, Math.ceil(ids.length / 2));
-    const expired = placesOf(answer, ({ status }) => status === 401);
-    if (expired.length > 0) {
-      const again = await send(pick(ids, expired), left, answer.token);
+    for (let renewals = 0, { token } = answer; renewals < MOST_RENEWALS; renewals += 1) {
+      const expired = placesOf(answer, ({ status }) => status === 401);
+      if (expired.length === 0) break;
+      const again = await send(pick(ids, expired), left, token);
       for (const [index, place] of expired.entries()) replace(answer, place, again, index);
+      token = again.token;
     }
     refuseForAll(answer);
     return answer.reads;

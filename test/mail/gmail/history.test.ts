@@ -33,7 +33,14 @@ describe('a page of history', () => {
     ],
     ['nothing', [], {}],
   ])('tells %s', (_, history, expected) => {
-    expect(foldHistory({ history, historyId: '99' }, '10')).toEqual({ added: [], deleted: [], labels: [], historyId: '99', ...expected });
+    expect(foldHistory({ history, historyId: '99' }, '10')).toEqual({
+      added: [],
+      deleted: [],
+      labels: [],
+      labelsNow: new Map(),
+      historyId: '99',
+      ...expected,
+    });
   });
 
   it('is followed to its last record while more pages come, then to where the mailbox is', () => {
@@ -43,6 +50,16 @@ describe('a page of history', () => {
       nextPageToken: 'more',
     });
     expect(foldHistory({ history, historyId: '18446744073709551999' }, '10')).toMatchObject({ historyId: '18446744073709551999' });
+  });
+
+  it('tells all labels of a message as they are after it, where Google told them', () => {
+    const message = (id: string, ...labelIds: string[]) => ({ id, labelIds });
+    const history = [
+      { id: '11', messagesAdded: [{ message: message('a', 'INBOX', 'UNREAD') }, { message: message('b', 'INBOX') }] },
+      { id: '12', labelsRemoved: [{ message: message('a', 'INBOX'), labelIds: ['UNREAD'] }] },
+      { id: '13', labelsRemoved: [{ message: { id: 'b' }, labelIds: ['INBOX'] }] },
+    ];
+    expect(foldHistory({ history, historyId: '99' }, '10').labelsNow).toEqual(new Map([['a', ['INBOX']]]));
   });
 
   it('stays where it was when Google names no id', () => {

@@ -68,6 +68,7 @@ describe('a mailbox at Gmail', () => {
       added: [],
       deleted: [],
       labels: [],
+      labelsNow: new Map(),
       historyId: box.historyId.toString(),
     });
   });
@@ -191,13 +192,13 @@ describe('a token that Google refuses', () => {
     expect(accounts.rejected).toHaveLength(2);
   });
 
-  it('again right after it was renewed is for the user to mend', async () => {
+  it('again and again right after it was renewed is for the user to mend', async () => {
     const { google } = await open(1);
     const mailbox = openMailbox(google.url, { accessToken: async () => 'wrong' });
     const ended = expect.objectContaining({ code: 'forbidden', retryable: false, message: expect.stringMatching(/connect the account again/) });
     await expect(mailbox.list({ limit: 1 })).rejects.toEqual(ended);
     await expect(mailbox.read(['a', 'b'])).rejects.toEqual(ended);
-    expect(google.requests.counts).toMatchObject({ list: 2, batch: 2 });
+    expect(google.requests.counts).toMatchObject({ list: 3, batch: 3 });
   });
 
   it('ends the call with what renewing it says', async () => {
