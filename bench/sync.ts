@@ -30,8 +30,8 @@ const FEWEST: Record<SourceType, Fewest> = {
   sharepoint: fewest({ inTurn: 2 + ITEMS / 200 + 1, apart: ITEMS, parallel: 6 }),
   // The profile, pages of 500, batches of 50, the history since.
   gmail: fewest({ inTurn: 1 + ITEMS / 500 + ITEMS / 50 + 1, apart: 0, parallel: 1, quotaSeconds: GMAIL_QUOTA_SECONDS }),
-  // The folders, pages of 250 with the mails in them, the delta of each of four folders since.
-  outlook: fewest({ inTurn: 1 + ITEMS / 250 + 1 + 1, apart: 4 + 4, parallel: 4 }),
+  // The folders and which of them are what, pages of 250 with the mails in them, the other two folders; the folders since, and the delta of each of three.
+  outlook: fewest({ inTurn: 2 + ITEMS / 250 + 1, apart: 2 + 3, parallel: 4 }),
 };
 /** One for what has changed, and one for each new or edited file; mails come in batches, or with the answer. */
 const FOLLOWED: Record<SourceType, number> = { gdrive: 1 + 10, sharepoint: 1 + 10, gmail: 1 + 1, outlook: 1 + 4 };
