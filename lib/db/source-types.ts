@@ -218,8 +218,6 @@ export interface DealSourcesTable {
   /** Nobody is given it by `watchesEndingBefore` before then. */
   postponeWatch(id: string, until: string): Promise<void>;
   watchOf(id: string): Promise<WatchedSource['watch'] | undefined>;
-  /** The source that a watch is of. */
-  ofWatch(watchId: string): Promise<DealSource | undefined>;
   /** Asks for those that have not been followed for as long as their settings say. Answers how many. `now`: instead of the database's clock. */
   poll(options: { limit: number; now?: string }): Promise<number>;
   /** Forgets syncs that ended so long ago; the latest of each source stays. Answers how many. `now`: instead of the database's clock. */

@@ -257,8 +257,6 @@ export function createDealSourcesTable(client: Client): DealSourcesTable {
 
     watchOf: async (id) => (isUuid(id) ? callJson(client, 'source_watch', { p_source: id }, watch.nullable()) : undefined),
 
-    ofWatch: async (watchId) => (await callJson(client, 'source_of_watch', { p_watch: watchId }, dealSource.nullable())) ?? undefined,
-
     poll: async ({ limit, now }) => callJson(client, 'poll_sources', { p_limit: limit, p_now: now ?? null }, integer),
 
     cleanUp: async (keepMs, limit, now) =>

@@ -2,8 +2,9 @@ import type { FetchTally, MailboxRun, MailMessage } from '../db/mail-types.ts';
 import type { Db } from '../db/types.ts';
 import { UnavailableError } from '../errors.ts';
 import type { Logger } from '../log.ts';
+import { jittered } from '../provider-failure.ts';
 import type { GmailMessage, Mailbox, MessageRead } from './contract.ts';
-import { jittered, pauseFor } from './gmail/pace.ts';
+import { pauseFor } from './gmail/pace.ts';
 
 export interface ReadDeps {
   mailbox: Pick<Mailbox, 'read'>;

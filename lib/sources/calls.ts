@@ -1,9 +1,11 @@
 /** How a connector calls its provider: token, pauses, repetition and errors, the same for all. */
+
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { type Clock, SECOND } from '../clock.ts';
 import { PermanentError, RateLimitedError, UnavailableError } from '../errors.ts';
 import type { Accounts } from '../oauth/contract.ts';
+import { jittered, networkCode } from '../provider-failure.ts';
 import type { Store } from '../queue/store/types.ts';
 
 /** Durations in milliseconds. */
@@ -254,28 +256,6 @@ function deadlineOf(signal: AbortSignal, ms: number): { signal: AbortSignal; lat
   };
 }
 
-/** Undefined for what is no refusal. */
-export function refusalOf(error: unknown): { status: number; reason: string } | undefined {
-  if (!(error instanceof PermanentError)) return undefined;
-  const { status, reason } = error.details ?? {};
-  return typeof status === 'number' ? { status, reason: String(reason) } : undefined;
-}
-
-/** Half of it to all of it: what failed together does not come back together. */
-function jittered(milliseconds: number, random: () => number): number {
-  return milliseconds * (0.5 + random() / 2);
-}
-
-const LONGEST_PAUSE_MS = 24 * 60 * 60 * SECOND;
-
-/** `Retry-After` in seconds or as an HTTP date; undefined when absent or unreadable. */
-export function retryAfterMs(header: string | null | undefined, now: number): number | undefined {
-  const text = header?.trim();
-  if (!text) return undefined;
-  const milliseconds = /^\d+(\.\d+)?$/.test(text) ? Number(text) * SECOND : Date.parse(text) - now;
-  return Number.isNaN(milliseconds) ? undefined : Math.min(LONGEST_PAUSE_MS, Math.max(100, Math.ceil(milliseconds)));
-}
-
 /** A stream that stands still for `idleMs`, or breaks off, throws `UnavailableError`; the job's own end throws the signal's reason. */
 export async function* watched(
   chunks: AsyncIterable<Uint8Array>,
@@ -315,15 +295,4 @@ export async function* watched(
       aborted.removeEventListener('abort', leave);
     }
   }
-}
-
-/** The system's code (`ECONNREFUSED`, `ECONNRESET`) at the bottom of a chain of causes. Messages may hold an address with a name in it. */
-function networkCode(error: unknown): string | undefined {
-  let found: string | undefined;
-  for (let current = error, depth = 0; typeof current === 'object' && current !== null && depth < 5; depth += 1) {
-    const code: unknown = Reflect.get(current, 'code');
-    if (typeof code === 'string' && /^\w{1,50}$/.test(code)) found = code;
-    current = Reflect.get(current, 'cause');
-  }
-  return found;
 }

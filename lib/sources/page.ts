@@ -52,7 +52,7 @@ export function createPages(run: Run, told: { calls: number }): (page: SourcePag
       // What was read before a failure need not be read again; another failure on the way is not the first one.
       await batches.flush().catch(() => undefined);
     }
-    await batches.end();
+    await batches.flush();
   }
 
   async function turn(page: Parameters<typeof runs.turn>[1]): Promise<void> {
@@ -133,8 +133,7 @@ function createBatches(store: (items: readonly AppliedItem[]) => Promise<void>) 
       gathered.push(item);
       if (gathered.length >= APPLIED_AT_ONCE) await flush();
     },
-    flush,
     /** Rejects where anything was not stored. */
-    end: flush,
+    flush,
   };
 }

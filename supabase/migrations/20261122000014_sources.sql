@@ -1259,11 +1259,6 @@ language sql stable security invoker set search_path = '' as $$
   from public.source_states t join public.deal_sources s on s.id = t.source_id where t.source_id = p_source
 $$;
 
-create or replace function public.source_of_watch(p_watch text) returns jsonb
-language sql stable security invoker set search_path = '' as $$
-  select to_jsonb(s) from public.source_states t join public.deal_sources s on s.id = t.source_id where t.watch_id = p_watch
-$$;
-
 -- Sources whose notices are missing, end before, are to be prolonged by then, or go elsewhere than to p_base (`moved`); those tried least recently first, and not those
 -- that were tried less than p_again_ms ago. They count as tried, and are nobody else's. With p_source that one alone. [{ source, watch, moved }]
 create or replace function public.sources_to_watch(
@@ -1354,7 +1349,7 @@ begin
     'hivepulse_hold_source(uuid, text)', 'restart_source_run(uuid, text)', 'plan_source_items(uuid, text, text)', 'apply_source_items(uuid, text, text, text)', 'hivepulse_put_document(jsonb)', 'create_document(text, text)', 'hivepulse_put_email(jsonb)', 'create_email(text, text)', 'hivepulse_ask_for_contents(uuid, jsonb, jsonb)',
     'turn_source_page(uuid, text, text, text)', 'end_source_run(uuid, text, text)', 'end_source_sync(text, text)', 'find_source_items(uuid, text, integer, text, text)',
     'count_source_items(uuid)', 'hivepulse_source_noticed(public.source_states)', 'hivepulse_take_notice(uuid, jsonb)',
-    'take_source_notices(text)', 'notice_mailbox_sources(uuid, text)', 'set_source_watch(uuid, text)', 'postpone_source_watch(uuid, timestamptz)', 'source_watch(uuid)', 'source_of_watch(text)',
+    'take_source_notices(text)', 'notice_mailbox_sources(uuid, text)', 'set_source_watch(uuid, text)', 'postpone_source_watch(uuid, timestamptz)', 'source_watch(uuid)',
     'sources_to_watch(timestamptz, text, integer, text, bigint, uuid)', 'poll_sources(integer, timestamptz)',
     'clean_up_source_syncs(bigint, integer, timestamptz)'
   ] loop

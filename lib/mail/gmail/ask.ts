@@ -1,5 +1,5 @@
 import type { gmail_v1 } from '@googleapis/gmail';
-import { PermanentError } from '../../errors.ts';
+import { refusalOf } from '../../provider-failure.ts';
 import type { Caller } from './call.ts';
 import type { GmailClient } from './client.ts';
 
@@ -34,11 +34,4 @@ export async function unlessMissing<T>(answer: Promise<T>): Promise<T | undefine
     if (refusalOf(error)?.status === 404) return undefined;
     throw error;
   }
-}
-
-/** Undefined for what is no refusal of Google's. */
-export function refusalOf(error: unknown): { status: number; reason: string } | undefined {
-  if (!(error instanceof PermanentError)) return undefined;
-  const { status, reason } = error.details ?? {};
-  return typeof status === 'number' ? { status, reason: String(reason) } : undefined;
 }

@@ -1,8 +1,9 @@
 import type { Accounts } from '../../oauth/contract.ts';
+import { jittered } from '../../provider-failure.ts';
 import type { GmailClient } from './client.ts';
 import { type Asked, failing, refused, timedOut, unreachable } from './errors.ts';
 import { type Failure, isLimited, type LimitNotice, mayPass, readFailure } from './failure.ts';
-import { jittered, type Pace, type PaceDeps, pauseFor } from './pace.ts';
+import { type Pace, type PaceDeps, pauseFor } from './pace.ts';
 
 export interface CallerDeps extends Pick<PaceDeps, 'clock' | 'timings' | 'pause' | 'random'> {
   connectionId: string;

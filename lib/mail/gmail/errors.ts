@@ -1,4 +1,5 @@
 import { PermanentError, UnavailableError } from '../../errors.ts';
+import { networkCode } from '../../provider-failure.ts';
 import type { Failure } from './failure.ts';
 
 /** What was asked of Gmail; `fields` are the job's own that it came from. */
@@ -50,15 +51,4 @@ function correction({ status, reason }: Failure, { fields = [] }: Asked): string
   if (status === 404) return 'nothing is there; check GOOGLE_API_ROOT_URL';
   if (fields.length === 0) return 'the request is not what the Gmail API takes';
   return `check ${fields.map((field) => `\`${field}\``).join(' and ')} of the job`;
-}
-
-/** The system's code (`ECONNREFUSED`, `ECONNRESET`) at the bottom of a chain of causes. Messages may hold a URL with a query. */
-function networkCode(error: unknown): string | undefined {
-  let found: string | undefined;
-  for (let current = error, depth = 0; typeof current === 'object' && current !== null && depth < 5; depth += 1) {
-    const code: unknown = Reflect.get(current, 'code');
-    if (typeof code === 'string' && /^\w{1,50}$/.test(code)) found = code;
-    current = Reflect.get(current, 'cause');
-  }
-  return found;
 }

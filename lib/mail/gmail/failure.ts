@@ -1,3 +1,5 @@
+import { boundedPause, retryAfterMs } from '../../provider-failure.ts';
+
 /** What Google says of a call, or of one part of a batch, that did not succeed. */
 export interface Failure {
   status: number;
@@ -28,9 +30,6 @@ const ACCOUNT_WIDE = new Set([
   'domainPolicy',
 ]);
 
-const SHORTEST_PAUSE_MS = 100;
-const LONGEST_PAUSE_MS = 24 * 60 * 60 * 1_000;
-
 /** `body` as it came, or already parsed. */
 export function readFailure(status: number, headers: { get(name: string): string | null }, body: unknown, now: number): Failure {
   const error = property(typeof body === 'string' ? parse(body) : body, 'error');
@@ -48,19 +47,11 @@ export const mayPass = ({ status }: Failure): boolean => status === 408 || statu
 
 export const isAccountWide = ({ status, reason }: Failure): boolean => status === 403 && ACCOUNT_WIDE.has(reason);
 
-/** `Retry-After` in seconds or as an HTTP date; undefined when absent or unreadable. */
-function retryAfterMs(header: string | null, now: number): number | undefined {
-  const text = header?.trim();
-  if (!text) return undefined;
-  const milliseconds = /^\d+(\.\d+)?$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - now;
-  return Number.isNaN(milliseconds) ? undefined : bounded(milliseconds);
-}
-
 /** Gmail writes the time into its message: `User-rate limit exceeded.  Retry after 2026-11-22T08:00:00.000Z`. */
 function namedTime(message: unknown, now: number): number | undefined {
   const [, time] = (typeof message === 'string' ? /retry after (\d{4}-[\dT:.-]+Z)/i.exec(message) : null) ?? [];
   const at = Date.parse(time ?? '');
-  return Number.isNaN(at) ? undefined : bounded(at - now);
+  return Number.isNaN(at) ? undefined : boundedPause(at - now);
 }
 
 /** The oldest of Google's three ways to name a reason is the most exact. */
@@ -89,8 +80,4 @@ function parse(body: string): unknown {
 
 function property(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
-}
-
-function bounded(milliseconds: number): number {
-  return Math.min(LONGEST_PAUSE_MS, Math.max(SHORTEST_PAUSE_MS, Math.ceil(milliseconds)));
 }

@@ -1,6 +1,7 @@
 import { UnavailableError } from '../../errors.ts';
+import { refusalOf } from '../../provider-failure.ts';
 import type { HistoryPage, Mailbox, MessageRead, Quota } from '../contract.ts';
-import { type Ask, refusalOf, unlessMissing } from './ask.ts';
+import { type Ask, unlessMissing } from './ask.ts';
 import { foldHistory } from './history.ts';
 
 type Costs = Quota['costs'];

@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Clock } from '../../clock.ts';
 import { RateLimitedError } from '../../errors.ts';
+import { jittered } from '../../provider-failure.ts';
 import type { Store } from '../../queue/store/types.ts';
 import type { Quota } from '../contract.ts';
 import { isDailyLimit, type LimitNotice } from './failure.ts';
@@ -75,11 +76,6 @@ export function createPace({ store, quota, clock, timings, pause = pauseFor, ran
       limits.delete(connectionId);
     },
   };
-}
-
-/** Half of it to all of it: what failed together does not come back together. */
-export function jittered(milliseconds: number, random: () => number): number {
-  return milliseconds * (0.5 + random() / 2);
 }
 
 export const pauseFor: Pause = async (milliseconds, signal) => {

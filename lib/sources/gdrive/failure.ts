@@ -1,6 +1,7 @@
 /** What Google says of a call to Drive that did not succeed, and what is meant by it. */
 import { isAccountWide, isLimited, readFailure } from '../../mail/gmail/failure.ts';
-import { type CallFailure, refusalOf } from '../calls.ts';
+import { refusalOf } from '../../provider-failure.ts';
+import type { CallFailure } from '../calls.ts';
 import { CursorLostError, ItemError } from '../contract.ts';
 
 /** In place of Google's `invalid`, where it is the page token that is. */

@@ -1,5 +1,5 @@
 import type { Mailbox } from '../../mail/contract.ts';
-import { refusalOf } from '../calls.ts';
+import { refusalOf } from '../../provider-failure.ts';
 import { CursorLostError, type SourceItem, type SourcePage } from '../contract.ts';
 import { readCursor, writeCursor } from './cursor.ts';
 import type { Scope } from './scope.ts';

@@ -1,7 +1,8 @@
 /** Microsoft's client for one account and one run. Tokens, pauses and repetition are ours: it builds a request, and reads its answer. */
 import type { Context } from '@microsoft/microsoft-graph-client';
 import type { Clock } from '../../clock.ts';
-import { type CallerDeps, type CallTimings, createCaller, DEFAULT_CALL_TIMINGS, refusalOf } from '../calls.ts';
+import { refusalOf } from '../../provider-failure.ts';
+import { type CallerDeps, type CallTimings, createCaller, DEFAULT_CALL_TIMINGS } from '../calls.ts';
 import type { Access } from '../contract.ts';
 import { createAddresses } from './address.ts';
 import { wholeAnswer } from './body.ts';

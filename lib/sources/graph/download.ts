@@ -3,7 +3,8 @@
  * A stream that breaks off is gone on with where it stopped, if the file is the same still.
  */
 import { UnavailableError } from '../../errors.ts';
-import { type Caller, refusalOf, watched } from '../calls.ts';
+import { refusalOf } from '../../provider-failure.ts';
+import { type Caller, watched } from '../calls.ts';
 import type { Addresses } from './address.ts';
 import { wholeAnswer } from './body.ts';
 import type { Sent } from './client.ts';

@@ -1,6 +1,7 @@
 /** What Graph says of a call that did not succeed, by its status, headers and codes; its sentences may name files and people. */
 
-import { type CallFailure, retryAfterMs } from '../calls.ts';
+import { retryAfterMs } from '../../provider-failure.ts';
+import type { CallFailure } from '../calls.ts';
 import type { Access } from '../contract.ts';
 
 /** As the client throws it, and as downloads do. */

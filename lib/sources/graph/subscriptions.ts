@@ -1,7 +1,7 @@
 /** Subscriptions to Graph's notices of change, for the sources on Graph. */
 import type { Clock } from '../../clock.ts';
 import { UnavailableError } from '../../errors.ts';
-import { refusalOf } from '../calls.ts';
+import { refusalOf } from '../../provider-failure.ts';
 import type { Watch, Watcher, WatchRequest } from '../contract.ts';
 import type { Graph } from './contract.ts';
 

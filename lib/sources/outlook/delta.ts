@@ -1,6 +1,6 @@
 /** One page of one folder: what Graph's delta of messages tells, made into items. */
 import { PermanentError, UnavailableError } from '../../errors.ts';
-import { refusalOf } from '../calls.ts';
+import { refusalOf } from '../../provider-failure.ts';
 import { CursorLostError, type GoneItem, type SourceItem } from '../contract.ts';
 import type { Graph } from '../graph/contract.ts';
 import type { FolderState } from './cursor.ts';

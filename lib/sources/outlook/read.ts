@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { loadMessageReader } from '../../emails/stored.ts';
-import { refusalOf } from '../calls.ts';
+import { refusalOf } from '../../provider-failure.ts';
 import type { EmailRead, SourceItem } from '../contract.ts';
 import type { Graph } from '../graph/contract.ts';
 import { findMessage } from './delta.ts';

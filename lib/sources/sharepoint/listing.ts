@@ -1,6 +1,6 @@
 /** Listings and changes of a drive, page by page. */
 import { PermanentError } from '../../errors.ts';
-import { refusalOf } from '../calls.ts';
+import { refusalOf } from '../../provider-failure.ts';
 import { CursorLostError, type LeftOut, type SourceItem, type SourcePage } from '../contract.ts';
 import type { Graph } from '../graph/contract.ts';
 import { createSorter, lastOfEach } from './changes.ts';

@@ -1,5 +1,5 @@
 import { PermanentError } from '../../errors.ts';
-import { refusalOf } from '../calls.ts';
+import { refusalOf } from '../../provider-failure.ts';
 import { ItemError, type OpenedFile, type SourceItem } from '../contract.ts';
 import type { Graph } from '../graph/contract.ts';
 import type { Handle } from './item.ts';

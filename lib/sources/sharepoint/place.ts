@@ -1,6 +1,6 @@
 /** What is synced, as Graph addresses it. */
 import { PermanentError } from '../../errors.ts';
-import { refusalOf } from '../calls.ts';
+import { refusalOf } from '../../provider-failure.ts';
 import type { Graph } from '../graph/contract.ts';
 import type { SharepointSettings } from './settings.ts';
 
