@@ -5,12 +5,14 @@ import type { Clock } from '../lib/clock.ts';
 import type { Db, LocalScores } from '../lib/db/types.ts';
 import type { Logger } from '../lib/log.ts';
 import type { NoticeOptions } from '../lib/mail/notices.ts';
+import type { Metrics } from '../lib/metrics/index.ts';
 import type { Disconnect } from '../lib/oauth/disconnect.ts';
 import type { RoundTrip } from '../lib/oauth/round-trip.ts';
 import type { QueueBackend } from '../lib/queue/backend.ts';
 import type { QueueService } from '../lib/queue/types.ts';
 import type { SourceWatches } from '../lib/sources/watches.ts';
 import type { FileStorage } from '../lib/storage/contract.ts';
+import type { Tracer } from '../lib/telemetry/contract.ts';
 
 /** What is scored at once when a story is created. */
 export interface StoryInput {
@@ -79,10 +81,12 @@ export interface ApiDeps {
     testOpenAi(): Promise<{ configured: boolean; ok: boolean; message: string }>;
     openAiConfigured: boolean;
   };
-  metrics: { render(): Promise<string>; contentType: string };
+  metrics: Pick<Metrics, 'render' | 'contentType' | 'scale'>;
   workers: {
     /** The newest heartbeat of any worker, in milliseconds since the epoch. */
     lastPoll(): Promise<number | undefined>;
+    /** Queues from which the worker of this process fetches nothing any more. Absent where it has none. */
+    silent?(): readonly string[];
   };
   /** Moves what stands in the outbox to its queues; implemented by `lib/relay/relay.ts`. */
   relay: {
@@ -99,6 +103,7 @@ export interface ApiDeps {
   /** Notices of change that the providers of sources send. */
   sourceWatches: Pick<SourceWatches, 'stop'>;
   log: Logger;
+  tracer?: Tracer | undefined;
   clock: Clock;
   options: ApiOptions;
 }

@@ -12,6 +12,7 @@ import { answerFailures, answerUnparsable, createSendFailure } from './plugins/f
 import { secure } from './plugins/security.ts';
 import { closePromptly } from './plugins/shutdown.ts';
 import { endSlowBodies } from './plugins/slow-bodies.ts';
+import { traceRequests } from './plugins/tracing.ts';
 import { analyticsJobRoutes } from './routes/analytics-jobs.ts';
 import { briefRoutes } from './routes/briefs.ts';
 import { connectionRoutes } from './routes/connections.ts';
@@ -35,6 +36,7 @@ import { graphWebhookRoute } from './routes/graph-webhook.ts';
 import { healthRoutes } from './routes/health.ts';
 import { jobEventRoutes } from './routes/job-events.ts';
 import { messageRoutes } from './routes/messages.ts';
+import { metricsRoutes } from './routes/metrics.ts';
 import { newReviewJobRoute } from './routes/new-review-job.ts';
 import { queueRoutes } from './routes/queue.ts';
 import { replayRoutes } from './routes/replays.ts';
@@ -82,6 +84,7 @@ export async function buildServer(deps: ApiDeps): Promise<App> {
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
 
+  if (deps.tracer) traceRequests(app, deps.tracer);
   correlate(app, log);
   answerFailures(app, sendFailure);
   closePromptly(app);
@@ -110,6 +113,7 @@ async function addRoutes(app: App, deps: ApiDeps, tokens: ReturnType<typeof crea
   const visible = createVisible(deps);
   startRoute(app, deps);
   healthRoutes(app, deps);
+  metricsRoutes(app, deps);
   storyRoutes(app, deps, visible);
   storyScoringRoutes(app, deps, visible);
   newReviewJobRoute(app, deps, visible);

@@ -2,6 +2,7 @@ import { analysisBenches } from './analysis.ts';
 import { loopBenches } from './analysis-loop.ts';
 import { namingBenches } from './analysis-naming.ts';
 import { qualityBenches } from './analysis-quality.ts';
+import { backlogBenches } from './backlog.ts';
 import { documentBenches } from './documents.ts';
 import { documentQualityBenches } from './documents-quality.ts';
 import { documentReadingBenches } from './documents-reading.ts';
@@ -13,6 +14,8 @@ import { importBenches } from './imports.ts';
 import { queueBenches } from './queue.ts';
 import { relayBenches } from './relay.ts';
 import type { Bench, Figure } from './report.ts';
+import { scaleBenches } from './scale.ts';
+import { costBenches } from './scale-costs.ts';
 import { sentimentBenches } from './sentiment.ts';
 import { syncBenches } from './sync.ts';
 import { webhookBenches } from './webhooks.ts';
@@ -35,6 +38,9 @@ const benches: Bench[] = [
   ...documentQualityBenches,
   ...syncBenches,
   ...webhookBenches,
+  ...scaleBenches,
+  ...costBenches,
+  ...backlogBenches,
 ];
 
 /** `npm run bench [-- NAME…] [--json]`: a name stands for all benchmarks that begin with it. */

@@ -22,11 +22,11 @@ import { createRefuse } from '../lib/relay/refuse.ts';
 import { createRelay, type Relay } from '../lib/relay/relay.ts';
 import { type RowDeps, rowJob } from '../lib/relay/row-job.ts';
 import { startPostgres } from '../test/support/postgres.ts';
-import { startRedis } from '../test/support/redis.ts';
+import { type RedisServer, startRedis } from '../test/support/redis.ts';
 import { type Bench, type Figure, figure, inPairs, quantile } from './report.ts';
 
 /** The same on all sides. */
-const ROWS = 4_000;
+export const ROWS = 4_000;
 const USERS = 200;
 const CONCURRENCY = 50;
 const PAIRS = 4;
@@ -44,7 +44,7 @@ interface Side {
 }
 
 /** Rows of `jobs`, inserted by SQL, through outbox, relay, Redis and worker to `completed`; credits reserved and settled on the way. */
-async function openOurs(databaseUrl: string): Promise<Side> {
+export async function openOurs(databaseUrl: string): Promise<Side & { redis: RedisServer }> {
   await migrate({ databaseUrl });
   const redis = await startRedis();
   const backend = createRedisBackend({ connection: { url: redis.url }, role: 'worker' });
@@ -69,6 +69,7 @@ async function openOurs(databaseUrl: string): Promise<Side> {
   const users = await someUsers(sql);
 
   return {
+    redis,
     async throughput() {
       await sql`truncate jobs, job_outbox`;
       const startedAt = performance.now();

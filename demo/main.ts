@@ -122,6 +122,8 @@ function demoConfig(env: NodeJS.ProcessEnv, dataDir: string, google: GoogleStand
   return {
     ...config,
     mode: { kind: 'embedded', dataDir },
+    // Beside everything else of the demo: nothing is left behind.
+    storage: { kind: 'folder', folder: join(dataDir, 'files') },
     google: { ...config.google, ...standInFor(google) },
     microsoft: { ...config.microsoft, ...standInForMicrosoft(microsoft) },
     api: { ...config.api, host: '127.0.0.1', port: 0 },

@@ -37,6 +37,48 @@ export function loadMigrateConfig(env: Environment): { databaseUrl: string; queu
   return deepFreeze({ databaseUrl: values.DATABASE_URL, queueInPostgres: values.QUEUE_BACKEND === 'postgres', log: logConfig(values) });
 }
 
+/** What the Supabase-compatible API of `docker compose` needs; all keys are given. Throws `ConfigError`. */
+export function loadLocalSupabaseConfig(env: Environment): {
+  databaseUrl: string;
+  keys: { serviceKey: string; publishableKey: string; jwtSecret: string };
+  host: string;
+  port: number;
+  log: LogConfig;
+  shutdownTimeoutMs: number;
+} {
+  const { problems, values } = readEnvironment(environment.pick(LOCAL_SUPABASE), env);
+  const required = <Name extends (typeof REQUIRED_THERE)[number]>(name: Name): string => {
+    const value = values[name];
+    if (value === undefined) problems.push(`${name} is missing: the local Supabase-compatible API makes no keys of its own`);
+    return value ?? '';
+  };
+  const [databaseUrl = '', serviceKey = '', publishableKey = '', jwtSecret = ''] = REQUIRED_THERE.map(required);
+  if (problems.length > 0) throw new ConfigError(problems);
+  const keys = { serviceKey, publishableKey, jwtSecret };
+  return deepFreeze({
+    databaseUrl,
+    keys,
+    host: values.HOST ?? '0.0.0.0',
+    port: values.PORT,
+    log: logConfig(values),
+    shutdownTimeoutMs: values.SHUTDOWN_TIMEOUT_MS,
+  });
+}
+
+const REQUIRED_THERE = ['DATABASE_URL', 'SUPABASE_SERVICE_ROLE_KEY', 'SUPABASE_PUBLISHABLE_KEY', 'SUPABASE_JWT_SECRET'] as const;
+const LOCAL_SUPABASE = {
+  DATABASE_URL: true,
+  SUPABASE_SERVICE_ROLE_KEY: true,
+  SUPABASE_PUBLISHABLE_KEY: true,
+  SUPABASE_JWT_SECRET: true,
+  HOST: true,
+  PORT: true,
+  LOG_LEVEL: true,
+  LOG_FILE: true,
+  DEBUG_SCORING: true,
+  SHUTDOWN_TIMEOUT_MS: true,
+} as const;
+
 const PAIRS = [
   ['ADMIN_USER', 'ADMIN_PASSWORD'],
   ['GOOGLE_CLIENT_ID', 'GOOGLE_CLIENT_SECRET'],
@@ -56,6 +98,7 @@ function checkRelations({ values, named, problems }: Reading<Values>): void {
     if (provider === 'openai' && !named.has('OPENAI_API_KEY')) problems.push(`${name}=openai needs OPENAI_API_KEY`);
     if (provider === 'anthropic' && !named.has('ANTHROPIC_API_KEY')) problems.push(`${name}=anthropic needs ANTHROPIC_API_KEY`);
   }
+  if (named.has('ALERT_EMAIL_TO') && !named.has('SMTP_URL')) problems.push('ALERT_EMAIL_TO needs SMTP_URL');
   const ids = values.TOKEN_ENCRYPTION_KEY?.map(({ id }) => id) ?? [];
   if (new Set(ids).size < ids.length) problems.push('TOKEN_ENCRYPTION_KEY has two keys with the same id');
 }

@@ -6,6 +6,7 @@ import type { QueueName } from './jobs/define.ts';
 import { JobFailedError } from './queue/errors.ts';
 import type { CancelOutcome, Enqueued, EnqueueRequest, JobEvent, JobView, QueueService, QueueStats } from './queue/types.ts';
 import { serverSentEvents } from './server-sent-events.ts';
+import { currentTraceparent } from './telemetry/current.ts';
 
 export interface HttpClientOptions {
   /** Where a Hivepulse API listens, for example `http://127.0.0.1:3000`. */
@@ -42,8 +43,10 @@ export function createHttpClient(options: HttpClientOptions): ProducerService {
   const streams = new Set<AbortController>();
 
   async function call(method: string, path: string, { body, userId }: Call = {}): Promise<unknown> {
+    const traceparent = currentTraceparent();
     const headers = {
       authorization,
+      ...(traceparent ? { traceparent } : {}),
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       ...(userId ? { 'x-user-id': userId } : {}),
     };

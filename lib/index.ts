@@ -10,6 +10,7 @@ import { PermanentError } from './errors.ts';
 import type { ProducerService } from './http-client.ts';
 import type { QueueName } from './jobs/define.ts';
 import { createProducers } from './producers.ts';
+import { isTraced } from './telemetry/current.ts';
 
 async function connect(): Promise<ProducerService> {
   const { loadProducerConfig } = await import('./config/producer.ts');
@@ -26,7 +27,9 @@ async function connect(): Promise<ProducerService> {
     import('./clock.ts'),
   ]);
   const backend = await openBackend(config.queue, { role: 'producer' });
-  const deps = { backend, settings: (queue: QueueName) => config.queues[queue], clock: systemClock };
+  // Where the app has an SDK of its own, what it asks for belongs to its traces.
+  const tracer = isTraced() ? (await import('./telemetry/tracer.ts')).createTracer() : undefined;
+  const deps = { backend, settings: (queue: QueueName) => config.queues[queue], clock: systemClock, tracer };
   const opened = createProducerRows(config, deps);
   return {
     ...createQueueService({ ...deps, ...(opened ? { rows: opened.rows } : {}) }),

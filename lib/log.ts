@@ -1,5 +1,6 @@
 import { type DestinationStream, destination, type Logger as PinoLogger, pino } from 'pino';
 import { currentContext } from './context.ts';
+import { currentTraceId } from './telemetry/current.ts';
 
 export type Logger = PinoLogger;
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
@@ -42,10 +43,16 @@ export async function createLogger(options: LogOptions): Promise<Logger> {
     messageKey: 'message',
     timestamp: () => `,"timestamp":"${new Date().toISOString()}"`,
     formatters: { level: (level: string) => ({ level }) },
-    mixin: () => ({ ...currentContext() }),
+    mixin: surroundings,
     redact,
   };
   return pino(settings, options.stream ?? (await openStream(options)));
+}
+
+/** `traceId` leads from a line to its trace, where there is one. */
+function surroundings(): Record<string, unknown> {
+  const traceId = currentTraceId();
+  return traceId === undefined ? { ...currentContext() } : { ...currentContext(), traceId };
 }
 
 async function openStream(options: LogOptions): Promise<DestinationStream> {

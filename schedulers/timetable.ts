@@ -17,6 +17,8 @@ export interface TimetableDeps {
   poke: () => void;
   /** Briefs that another process, now gone, has not sent. */
   deliverDue: (signal: AbortSignal) => Promise<{ sent: number; failed: number; postponed: number }>;
+  /** Whatever there is a rule for. */
+  lookForAlerts: (signal: AbortSignal) => Promise<{ told: number }>;
   renewSourceWatches: (options: { signal: AbortSignal }) => Promise<{ started: number; renewed: number; failed: number }>;
   clock: Clock;
   log: Logger;
@@ -30,7 +32,8 @@ const CLEANED_AT_ONCE = 10_000;
 /** Sources asked for in one statement; the others have their turn five minutes later. */
 const POLLED_AT_ONCE = 1_000;
 
-export function createTimetable({ db, mailboxes, topic, jobExpiryMs, poke, deliverDue, renewSourceWatches, clock, log }: TimetableDeps): Chore[] {
+export function createTimetable(deps: TimetableDeps): Chore[] {
+  const { db, mailboxes, topic, jobExpiryMs, poke, deliverDue, lookForAlerts, renewSourceWatches, clock, log } = deps;
   const { connections, dealSources, jobRows, schedules } = db;
   const renew: Chore = {
     key: 'mailbox-watches',
@@ -89,5 +92,12 @@ export function createTimetable({ db, mailboxes, topic, jobExpiryMs, poke, deliv
       return { queued };
     },
   };
-  return [renew, poll, expireHolds, cleanUp, deliver, watchSources, pollSources];
+  const alerts: Chore = {
+    key: 'alerts',
+    cron: '* * * * *',
+    leaseMs: 2 * MINUTE,
+    quiet: true,
+    run: async (signal) => ({ ...(await lookForAlerts(signal)) }),
+  };
+  return [renew, poll, expireHolds, cleanUp, deliver, watchSources, pollSources, alerts];
 }

@@ -13,7 +13,7 @@ export interface HttpService extends Service {
 
 /** The HTTP API as a service. `port` 0 lets the system choose. */
 export async function createHttpService(
-  { config, connections, log, queue, relay, ai, oauth, sourceWatches, metrics, workerDeps }: Core,
+  { config, connections, log, queue, relay, ai, oauth, sourceWatches, metrics, silence, workerDeps }: Core,
   apiKeys: readonly string[] = config.api.apiKeys,
 ): Promise<HttpService> {
   const { backend, db } = connections;
@@ -26,11 +26,12 @@ export async function createHttpService(
     scoreStory: async (story) => (await import('../lib/scoring/local.ts')).scoreLocally(story),
     ai: { testOpenAi: () => ai.testOpenAi(), openAiConfigured: config.ai.openai !== undefined },
     metrics,
-    workers: { lastPoll: queue.lastPoll },
+    workers: { lastPoll: queue.lastPoll, silent: () => silence.queues },
     relay,
     oauth,
     sourceWatches,
     log,
+    tracer: connections.tracer,
     clock: systemClock,
     options: {
       ...config.api,

@@ -18,10 +18,13 @@ export interface MailOptions {
 }
 
 /** What fetches share. Google's client and what takes mails apart are loaded by the first fetch. */
-export function createMail({ google, accounts, quota }: MailOptions, { backend: { store } }: Pick<Connections, 'backend'>): MailDeps {
+export function createMail(
+  { google, accounts, quota }: MailOptions,
+  { backend: { store }, tracer }: Pick<Connections, 'backend' | 'tracer'>,
+): MailDeps {
   const { gmailQuota, apiRootUrl, batchSize, maxResults } = google;
   return {
-    mailboxes: createMailboxes({ accounts, store, quota: quota ?? quotaOf(gmailQuota), apiRootUrl, clock: systemClock }),
+    mailboxes: createMailboxes({ accounts, store, quota: quota ?? quotaOf(gmailQuota), apiRootUrl, clock: systemClock, tracer }),
     loadReader: async () => (await import('../lib/mail/message/reader.ts')).createMessageReader(),
     store,
     batchSize,

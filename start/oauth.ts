@@ -1,4 +1,4 @@
-import { createAlerts } from '../lib/alerts/index.ts';
+import type { Alerts } from '../lib/alerts/contract.ts';
 import { systemClock } from '../lib/clock.ts';
 import type { Config } from '../lib/config.ts';
 import type { Connection } from '../lib/db/mail-types.ts';
@@ -18,13 +18,12 @@ export interface OAuthParts {
   disconnect: Disconnect;
 }
 
-export type OAuthConfig = ProviderSettings &
-  Pick<Config, 'tokenKeys'> & { alerts: Pick<Config['alerts'], 'webhookUrl'>; api: Pick<Config['api'], 'publicUrl' | 'corsOrigins'> };
+export type OAuthConfig = ProviderSettings & Pick<Config, 'tokenKeys'> & { api: Pick<Config['api'], 'publicUrl' | 'corsOrigins'> };
 
 /** `onConnected`: what is to follow on a new account; not waited for. Throws `PermanentError` for keys and addresses that cannot be used. */
 export function createOAuth(
   config: OAuthConfig,
-  { backend, db }: Pick<Connections, 'backend' | 'db'>,
+  { backend, db, alerts }: Pick<Connections, 'backend' | 'db'> & { alerts: Pick<Alerts, 'stored'> },
   log: Logger,
   onConnected?: (connection: Connection) => Promise<void>,
 ): OAuthParts {
@@ -33,7 +32,7 @@ export function createOAuth(
   const shared = { connections: db.connections, vault, providers, clock: systemClock, log };
   const { publicUrl, corsOrigins: returnOrigins } = config.api;
   return {
-    accounts: createAccounts({ ...shared, store: backend.store, alerts: createAlerts({ webhookUrl: config.alerts.webhookUrl, log }) }),
+    accounts: createAccounts({ ...shared, store: backend.store, alerts }),
     roundTrip: createRoundTrip({ ...shared, publicUrl, returnOrigins, ...(onConnected ? { onConnected } : {}) }),
     disconnect: createDisconnect(shared),
   };

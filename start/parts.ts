@@ -1,6 +1,7 @@
 import type { LocalTasks } from '../lib/ai/contract.ts';
 import { type AiService, createAi } from '../lib/ai/index.ts';
 import { createLocalEmbeddings } from '../lib/ai/local-embeddings.ts';
+import { createJobEndings } from '../lib/alerts/endings.ts';
 import { createCompute } from '../lib/analysis/pool.ts';
 import { systemClock } from '../lib/clock.ts';
 import type { Config } from '../lib/config.ts';
@@ -9,12 +10,14 @@ import { readyKinds, readyQueueNames, rowTableOf } from '../lib/jobs/index.ts';
 import type { Service } from '../lib/lifecycle.ts';
 import type { Logger } from '../lib/log.ts';
 import type { Quota } from '../lib/mail/contract.ts';
-import { createMetrics, type Metrics } from '../lib/metrics.ts';
+import { countLookups } from '../lib/metrics/caches.ts';
+import { createMetrics, type Metrics } from '../lib/metrics/index.ts';
 import { createMarkCancelled } from '../lib/queue/cancel-flag.ts';
 import { createCancelWatch } from '../lib/queue/cancel-watch.ts';
 import { createFailureRecorder } from '../lib/queue/dead-letters.ts';
 import { createEnqueue } from '../lib/queue/enqueue.ts';
 import { createCaps } from '../lib/queue/fair/caps.ts';
+import { createOldestThatWait, createPulse } from '../lib/queue/pulse.ts';
 import { createReconciler } from '../lib/queue/reconciler.ts';
 import { createRunner } from '../lib/queue/runner.ts';
 import { createActiveRuns } from '../lib/queue/runs.ts';
@@ -27,11 +30,13 @@ import { createRowBackedJobs } from '../lib/relay/rows.ts';
 import { createSweep } from '../lib/relay/sweep.ts';
 import type { SourceWatches } from '../lib/sources/watches.ts';
 import { type FindProcessor, loadProcessors, type WorkerDeps } from '../workers/index.ts';
+import { type AlertParts, createAlertParts } from './alerts.ts';
 import { type BriefParts, createBriefs } from './briefs.ts';
 import type { Connections } from './connections.ts';
 import { createDocumentReader } from './documents.ts';
 import { createMail, watchNewAccount } from './mail.ts';
 import { createOAuth, type OAuthParts } from './oauth.ts';
+import { createSilence, type Silence } from './silence.ts';
 import { createSources, resumeSources } from './sources.ts';
 import { createStatusReport } from './status.ts';
 import { createStorage } from './storage.ts';
@@ -64,12 +69,15 @@ export interface Core {
   /** Moves what was asked for in the database; start it with `createRelayServices`. */
   relay: Relay;
   ai: AiService;
+  alerts: AlertParts;
   /** Connected accounts. */
   oauth: OAuthParts;
   briefs: BriefParts;
   /** Watches at the providers of sources. */
   sourceWatches: SourceWatches;
   metrics: Metrics;
+  /** Broken when the worker of this process fetches nothing any more. */
+  silence: Silence;
   /** Handed to every processor. */
   workerDeps: WorkerDeps;
   /** The processors of this version, loaded when first needed. */
@@ -82,9 +90,11 @@ export interface CoreOptions {
 }
 
 export function createCore(config: Config, connections: Connections, log: Logger, options: CoreOptions = {}): Core {
-  const { backend, db } = connections;
+  const { backend, tracer } = connections;
+  const db = countLookups(connections.db, (lookup) => metrics.cacheLookup(lookup));
   const watchMailbox = watchNewAccount(config.google, () => mail, db, log);
-  const oauth = createOAuth(config, connections, log, async (account) => {
+  const alerts = createAlertParts(config, db, log);
+  const oauth = createOAuth(config, { backend, db, alerts }, log, async (account) => {
     await resumeSources(account, { db, poke });
     await watchMailbox(account);
   });
@@ -116,6 +126,7 @@ export function createCore(config: Config, connections: Connections, log: Logger
     backend,
     settings,
     clock: systemClock,
+    tracer,
     rows: createRowBackedJobs({ db, check, poke }),
     endRow: async (job, reason) => {
       const processor = (await processors())(job.queue, job.name);
@@ -131,8 +142,17 @@ export function createCore(config: Config, connections: Connections, log: Logger
     kinds: readyKinds,
     pollIntervalMs: config.worker.pollIntervalMs,
     log,
+    onMoved: (moved) => metrics.moved(moved),
   });
-  const metrics = createMetrics({ stats: queue.stats, outbox: () => db.outbox.backlog(readyKinds) });
+  const metrics = createMetrics({
+    facts: queue.facts,
+    store: backend,
+    outbox: () => db.outbox.backlogByQueue(readyKinds),
+    lastPoll: queue.lastPoll,
+    spentTodayUsd: () => db.ai.spentTodayUsd(systemClock.now()),
+    dailyBudgetUsd: config.ai.dailyBudgetUsd,
+    log,
+  });
   const ai = createAi({
     options: config.ai,
     limits: backend.store,
@@ -141,9 +161,25 @@ export function createCore(config: Config, connections: Connections, log: Logger
     localEmbeddings: createLocalEmbeddings(),
     clock: systemClock,
     log,
+    ...(tracer ? { tracer } : {}),
     onCall: metrics.aiCall,
   });
-  return { config, connections, log, queue, relay, ai, oauth, briefs, sourceWatches: sources.watches, metrics, workerDeps, processors };
+  return {
+    config,
+    connections,
+    log,
+    queue,
+    relay,
+    ai,
+    alerts,
+    oauth,
+    briefs,
+    sourceWatches: sources.watches,
+    metrics,
+    silence: createSilence(),
+    workerDeps,
+    processors,
+  };
 }
 
 const RELAY_READY_WITHIN_MS = 2_000;
@@ -185,7 +221,15 @@ export async function createWorkerServices(core: Core): Promise<Service[]> {
   const queues = config.worker.queues.filter((name) => readyQueueNames.includes(name));
   const processor = await loadProcessors(queues);
   const runs = createActiveRuns();
-  const failures = createFailureRecorder({ sink: db.failedJobs, processor, deps, markCancelled: createMarkCancelled(backend.store), log });
+  const failures = createFailureRecorder({
+    sink: db.failedJobs,
+    processor,
+    deps,
+    markCancelled: createMarkCancelled(backend.store),
+    onFailed: metrics.failed,
+    log,
+  });
+  const endings = createJobEndings({ book: db.alerts, log });
   const runner = createRunner({
     processor,
     deps,
@@ -195,14 +239,31 @@ export async function createWorkerServices(core: Core): Promise<Service[]> {
     runs,
     clock: systemClock,
     log,
-    onAttempt: metrics.attempt,
+    tracer: connections.tracer,
+    onAttempt: (report) => {
+      metrics.attempt(report);
+      if (report.outcome === 'done') endings.completed(report.queue);
+    },
+    onStart: metrics.started,
     ...(queues.some((name) => config.queues[name].maxPerKey > 0) ? { caps: capsOf(core) } : {}),
   });
+  const served = queues.map((name) => ({ queue: name, concurrency: config.queues[name].concurrency, maxActive: config.queues[name].maxActive }));
+  const pulse = createPulse({
+    queues: served,
+    oldestThatWait: createOldestThatWait(backend, systemClock),
+    silentAfterMs: config.worker.silentAfterMs,
+    onSilent: core.silence.tell,
+    clock: systemClock,
+    log,
+  });
+  metrics.watchPulse(pulse.queues);
   const workers = createQueueWorkers({
     backend,
-    queues: queues.map((name) => ({ queue: name, concurrency: config.queues[name].concurrency, maxActive: config.queues[name].maxActive })),
+    queues: served,
     runner,
     runs,
+    pulse,
+    onStalled: metrics.stalled,
     failures,
     clock: systemClock,
     log,
@@ -214,9 +275,11 @@ export async function createWorkerServices(core: Core): Promise<Service[]> {
     // Before the workers, so that they stop after them.
     threads(deps.compute, deps.reader, ai),
     briefs.sender,
+    endings,
     // Jobs can be cancelled while a shutdown waits for them.
     createCancelWatch({ store: backend.store, runs, log }),
     workers,
+    pulse,
     createReconciler({ backend, queues, sink: db.failedJobs, failures, intervalMs: config.worker.sweepIntervalMs, log }),
     createStatusReport({ queues, stats: queue.stats, isRunning: workers.isRunning, log }),
     ...(config.worker.port > 0 ? [createWorkerHttp(core, { port: config.worker.port, isRunning: workers.isRunning })] : []),

@@ -1,21 +1,22 @@
-import { createAlerts } from '../lib/alerts/index.ts';
 import { systemClock } from '../lib/clock.ts';
 import type { Service } from '../lib/lifecycle.ts';
 import { createChores } from '../lib/schedules/chores.ts';
 import { createScheduler } from '../lib/schedules/scheduler.ts';
 import { createSchedulerNews, createSchedulerWatch } from '../lib/schedules/watch.ts';
 import { createTimetable } from '../schedulers/timetable.ts';
+import { createLateOutbox, createLook } from './alerts.ts';
 import type { Core } from './parts.ts';
 
-/** The scheduler (`runs`), and what every process with a database does: it tells when none is seen. */
+/** The scheduler (`runs`), and what every process with a database does: it tells when none is seen, and sends what there is to tell. */
 export function createSchedulerServices(core: Core, { runs }: { runs: boolean }): Service[] {
-  const { config, connections, relay, briefs, sourceWatches, workerDeps, log } = core;
+  const { config, connections, relay, alerts, briefs, sourceWatches, workerDeps, log } = core;
   const { backend, db } = connections;
   const { schedules } = db;
-  const alerts = createAlerts({ webhookUrl: config.alerts.webhookUrl, log });
-  const news = createSchedulerNews({ schedules, alerts });
-  const watch = createSchedulerWatch({ schedules, news, alerts, log });
-  if (!runs) return [watch];
+  const telling = { book: db.alerts, alerts, coolDownMs: config.alerts.coolDownMs };
+  const news = createSchedulerNews(telling);
+  const watch = createSchedulerWatch({ ...telling, news, log });
+  const everywhere = [alerts.sender, watch, createLateOutbox(core)];
+  if (!runs) return everywhere;
   const timetable = createTimetable({
     db,
     mailboxes: workerDeps.mail.mailboxes,
@@ -24,6 +25,7 @@ export function createSchedulerServices(core: Core, { runs }: { runs: boolean })
     poke: relay.poke,
     deliverDue: briefs.deliverDue,
     renewSourceWatches: sourceWatches.renew,
+    lookForAlerts: createLook(core),
     clock: systemClock,
     log,
   });
@@ -37,5 +39,5 @@ export function createSchedulerServices(core: Core, { runs }: { runs: boolean })
     poke: relay.poke,
     log,
   });
-  return [scheduler, watch];
+  return [...everywhere, scheduler];
 }

@@ -22,7 +22,7 @@ export interface SourcesOptions {
 /** What syncs share, and what hears of changes. Clients of Google and Microsoft are loaded by the first sync that needs them. */
 export function createSources(
   { config, poke, log, ...parts }: SourcesOptions,
-  { backend, db }: Pick<Connections, 'backend' | 'db'>,
+  { backend, db, tracer }: Pick<Connections, 'backend' | 'db' | 'tracer'>,
 ): { sync: SyncDeps; watches: SourceWatches } {
   const sync: SyncDeps = {
     ...parts,
@@ -32,6 +32,7 @@ export function createSources(
     googleRootUrl: config.google.apiRootUrl,
     graphBaseUrl: config.microsoft.graphBaseUrl,
     documentLimitBytes: config.api.documentLimitBytes,
+    tracer,
   };
   const watches = createSourceWatches({ db, sources: sync, publicUrl: config.api.publicUrl, clock: systemClock, log, poke });
   return { sync: { ...sync, watch: (sourceId) => void watches.start(sourceId) }, watches };

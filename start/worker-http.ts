@@ -1,21 +1,32 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { messageOf, PermanentError } from '../lib/errors.ts';
 import { type Deadline, type Service, within } from '../lib/lifecycle.ts';
+import { checkReadiness, isReady } from '../lib/readiness.ts';
 import type { Core } from './parts.ts';
 
-/** Longest wait of a probe for queue and database. */
-const PROBE_MS = 2_000;
+/** Of a `Core`, what it tells of. */
+interface WorkerHttpDeps {
+  connections: { db: Pick<Core['connections']['db'], 'check'> };
+  queue: Pick<Core['queue'], 'ping'>;
+  metrics: Pick<Core['metrics'], 'render' | 'contentType'>;
+  silence: Pick<Core['silence'], 'queues'>;
+  log: Core['log'];
+}
 
-/** Health and metrics of one worker process (`WORKER_PORT`), for probes and Prometheus; no keys, nothing but counts. */
+/** Health and metrics of one worker or scheduler (`WORKER_PORT`), for probes and Prometheus; no keys, nothing but counts and names of parts. */
 export function createWorkerHttp(
-  { connections, queue, metrics }: Pick<Core, 'connections' | 'queue' | 'metrics'>,
+  { connections, queue, metrics, silence, log }: WorkerHttpDeps,
   { port, isRunning }: { port: number; isRunning: () => boolean },
 ): Service {
   const answers: Record<string, (response: ServerResponse) => Promise<void>> = {
-    '/health/live': async (response) => send(response, isRunning() ? 200 : 503, { live: isRunning() }),
+    '/health/live': async (response) => {
+      const live = isRunning() && silence.queues.length === 0;
+      send(response, live ? 200 : 503, { live, ...(live ? {} : { silent: silence.queues }) });
+    },
     '/health/ready': async (response) => {
-      await Promise.all([queue.ping(PROBE_MS), connections.db.check()]);
-      send(response, isRunning() ? 200 : 503, { ready: isRunning() });
+      const parts = await checkReadiness({ ping: queue.ping, database: () => connections.db.check(), log });
+      const ready = isRunning() && isReady(parts);
+      send(response, ready ? 200 : 503, { ready, checks: { ...parts, process: isRunning() ? 'ok' : 'stopping' } });
     },
     '/metrics': async (response) => {
       const text = await metrics.render();
@@ -25,7 +36,10 @@ export function createWorkerHttp(
   const server = createServer((request, response) => {
     const answer = request.method === 'GET' ? answers[(request.url ?? '').split('?')[0] ?? ''] : undefined;
     if (!answer) return send(response, 404, { error: 'not_found' });
-    answer(response).catch((error: unknown) => send(response, 503, { ready: false, error: messageOf(error) }));
+    answer(response).catch((error: unknown) => {
+      log.warn({ event: 'http.failed', error: messageOf(error) }, 'a probe was not answered');
+      send(response, 503, { error: 'unavailable' });
+    });
   });
   return {
     name: 'worker-http',

@@ -13,5 +13,7 @@ export default async function setup(): Promise<() => Promise<void>> {
   process.env.TEST_RUN_FOLDER = folder;
   // Hundreds of our own processes are started: each finds here what the ones before have compiled.
   process.env.NODE_COMPILE_CACHE = join(folder, 'compiled');
+  // Passwords of test users, hashed by @supabase/lite: the least that bcrypt does takes it a millisecond, its default seventy.
+  process.env.LITE_AUTH_BCRYPT_COST = '4';
   return () => rm(folder, { recursive: true, force: true, maxRetries: 5 });
 }

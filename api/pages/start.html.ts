@@ -32,21 +32,21 @@ export function renderStartPage(options: StartPageOptions): StartPage {
   <div><h1>Hivepulse</h1><p>AI background jobs for Supabase apps: named queues, workers that write results to Postgres, and this API.</p></div>
 </header>
 <section class="lights" aria-label="Health">
-  <div class="card" id="api"><i></i><b>API</b><span>checking…</span></div>
+  <a class="card" id="api" href="/health/ready"><i></i><b>API</b><span>checking…</span></a>
   <div class="card" id="worker"><i></i><b>Workers</b><span>checking…</span></div>
+  <div class="card" id="jobs"><i></i><b>Jobs</b><span>with a key, below</span></div>
   <div class="card"><i class="on"></i><b>Mode</b><span>${modes[options.mode]}</span></div>
+</section>
+<section>
+  <h2>Queues <small id="asof"></small></h2>
+  <form id="look"><input id="key" type="password" placeholder="Paste an API key to see the queues" autocomplete="off" aria-label="API key"><button>Show queues</button></form>
+  <div id="queues" class="wide"><p>Everything but this page and the docs needs an API key. ${whereTheKeyIs[options.mode]} When the browser asks for a name and password (Bull Board, stats), leave the name empty and give the key as the password.</p></div>
 </section>
 <section class="links">
   <a class="card" href="/docs"><b>API docs</b><span>Every route, to try out</span></a>
   ${options.board ? '<a class="card" href="/admin/queues"><b>Bull Board</b><span>Look into the queues</span></a>' : ''}
   <a class="card" href="/api/queue/stats"><b>Queue stats</b><span>Counts of every queue, as JSON</span></a>
-  <a class="card" href="/health/ready"><b>Readiness</b><span>Queue and database, as JSON</span></a>
-</section>
-<section>
-  <h2>Your key</h2>
-  <p>Everything but this page and the docs needs an API key. ${whereTheKeyIs[options.mode]} When the browser asks for a name and password (Bull Board, stats), leave the name empty and give the key as the password.</p>
-  <form id="look"><input id="key" type="password" placeholder="Paste a key to see the queues" autocomplete="off" aria-label="API key"><button>Show queues</button></form>
-  <div id="queues" role="status"></div>
+  <a class="card" href="/metrics"><b>Metrics</b><span>For Prometheus</span></a>
 </section>
 <section>
   <h2>Create a story</h2>
@@ -63,7 +63,7 @@ export function renderStartPage(options: StartPageOptions): StartPage {
   return { html, scriptHash };
 }
 
-const modes = { embedded: 'embedded: one process', services: 'shared queue and database' } as const;
+const modes = { embedded: 'embedded', services: 'services' } as const;
 
 const whereTheKeyIs = {
   embedded: 'One was made and printed in the terminal when this process started (unless API_KEYS names your own).',
@@ -91,9 +91,10 @@ function escapeHtml(text: string): string {
 const logo = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 48 48" width="56" height="56" aria-hidden="true"><path d="M24 2 43 13v22L24 46 5 35V13Z" fill="#f5b301"/><path d="M9 26h8l4-11 6 19 4-8h8" fill="none" stroke="#1c1917" stroke-width="3" stroke-linecap="round" stroke-linejoin="round"/></svg>`;
 
 const style = `
-:root{color-scheme:light dark;--back:#faf8f4;--card:#fff;--line:#e7e2d8;--text:#1c1917;--soft:#6b645a;--accent:#b27c00;--code:#f3efe6}
-@media(prefers-color-scheme:dark){:root{--back:#171513;--card:#211e1b;--line:#38332d;--text:#f2eee7;--soft:#a8a093;--accent:#f5b301;--code:#1b1916}}
+:root{color-scheme:light dark;--back:#faf8f4;--card:#fff;--line:#e7e2d8;--text:#1c1917;--soft:#6b645a;--accent:#8f6300;--bad:#b91c1c;--code:#f3efe6}
+@media(prefers-color-scheme:dark){:root{--back:#171513;--card:#211e1b;--line:#38332d;--text:#f2eee7;--soft:#a8a093;--accent:#f5b301;--bad:#f87171;--code:#1b1916}}
 *{box-sizing:border-box}
+[hidden]{display:none!important}
 body{margin:0;background:var(--back);color:var(--text);font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
 main{max-width:56rem;margin:0 auto;padding:3rem 1.25rem 4rem}
 header{display:flex;gap:1.1rem;align-items:center;margin-bottom:2rem}
@@ -112,53 +113,86 @@ section p{color:var(--soft)}
 .lights i.on{background:#16a34a}.lights i.off{background:#dc2626}
 a.card:hover,a.card:focus-visible{border-color:var(--accent);outline:none}
 a.card b{color:var(--accent)}
+.lights a.card b{color:inherit}
 pre{margin:.6rem 0;padding:1rem;overflow-x:auto;background:var(--code);border:1px solid var(--line);border-radius:.75rem}
 code{font:13.5px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 form{display:flex;gap:.5rem;margin:.75rem 0}
 input{flex:1;min-width:0;padding:.6rem .8rem;font:inherit;color:inherit;background:var(--card);border:1px solid var(--line);border-radius:.6rem}
 button{padding:.6rem 1rem;font:inherit;font-weight:600;color:#1c1917;background:#f5b301;border:0;border-radius:.6rem;cursor:pointer}
-table{width:100%;border-collapse:collapse;font-size:.9rem}
-th,td{padding:.45rem .5rem;text-align:right;border-bottom:1px solid var(--line)}
+h2 small{font-size:.8rem;font-weight:400;color:var(--soft)}
+.wide{overflow-x:auto}
+table{width:100%;border-collapse:collapse;font-size:.9rem;background:var(--card);border:1px solid var(--line);border-radius:.75rem;border-spacing:0;font-variant-numeric:tabular-nums}
+th,td{padding:.5rem .9rem;text-align:right;border-bottom:1px solid var(--line)}
+tr:last-child td{border-bottom:0}
 th:first-child,td:first-child{text-align:left}
 th{color:var(--soft);font-weight:600}
+td.none{color:var(--soft);opacity:.55}
+td.active,td.waiting{color:var(--accent);font-weight:600}
+td.failed{color:var(--bad);font-weight:600}
 `;
 
-/** The key stays in the page: it is sent to this API and kept nowhere. */
+/** The key stays in the page: it is sent to this API and kept nowhere. A link may bring it behind `#key=`, which browsers send to nobody. */
 const script = `
+const REFRESH_MS = 3000;
+const columns = ['waiting', 'active', 'delayed', 'completed', 'failed'];
+const at = (id) => document.getElementById(id);
 const show = (id, good, text) => {
-  const card = document.getElementById(id);
-  card.querySelector('i').className = good ? 'on' : 'off';
-  card.querySelector('span').textContent = text;
+  at(id).querySelector('i').className = good === undefined ? '' : good ? 'on' : 'off';
+  at(id).querySelector('span').textContent = text;
 };
-const look = async () => {
+const cell = (tag, text, name = '') => Object.assign(document.createElement(tag), { textContent: text, className: name });
+const row = (...cells) => {
+  const line = document.createElement('tr');
+  line.append(...cells);
+  return line;
+};
+const dashed = (name) => name.replace(/[A-Z]/g, (letter) => '-' + letter.toLowerCase());
+let key = new URLSearchParams(location.hash.slice(1)).get('key');
+if (key !== null) history.replaceState(null, '', location.pathname);
+
+const lookAtHealth = async () => {
   await fetch('/health/ready').then((answer) => show('api', answer.ok, answer.ok ? 'ready' : 'not ready'), () => show('api', false, 'not reachable'));
   await fetch('/api/worker/health').then((answer) => answer.json()).then(
     ({ healthy, lastPoll }) => show('worker', healthy, healthy ? 'polling' : lastPoll ? 'last seen ' + new Date(lastPoll).toLocaleTimeString() : 'none seen'),
     () => show('worker', false, 'unknown'),
   );
 };
-look();
-setInterval(look, 10000);
-const columns = ['waiting', 'active', 'delayed', 'completed', 'failed'];
-const cell = (tag, text) => Object.assign(document.createElement(tag), { textContent: text });
-const row = (tag, texts) => {
-  const line = document.createElement('tr');
-  line.append(...texts.map((text) => cell(tag, text)));
-  return line;
+const showQueues = (stats) => {
+  const total = (column) => Object.values(stats).reduce((sum, counts) => sum + counts[column], 0);
+  const table = document.createElement('table');
+  table.append(row(cell('th', 'queue'), ...columns.map((column) => cell('th', column))));
+  for (const [name, counts] of Object.entries(stats))
+    table.append(row(cell('td', dashed(name)), ...columns.map((column) => cell('td', counts[column].toLocaleString('en'), counts[column] === 0 ? 'none' : column))));
+  at('queues').replaceChildren(table);
+  at('look').hidden = true;
+  at('asof').textContent = 'live, ' + new Date().toLocaleTimeString();
+  show('jobs', true, total('waiting') + ' waiting, ' + total('active') + ' running');
 };
-document.getElementById('look').addEventListener('submit', async (event) => {
-  event.preventDefault();
-  const place = document.getElementById('queues');
-  const key = document.getElementById('key').value.trim();
+const lookAtQueues = async ({ asked }) => {
   try {
-    const answer = await fetch('/api/queue/stats', { headers: { authorization: 'Bearer ' + key } });
+    const answer = await fetch('/api/queue/stats', key ? { headers: { authorization: 'Bearer ' + key } } : {});
     const body = await answer.json();
-    if (!body.success) throw new Error(body.error.message);
-    const table = document.createElement('table');
-    table.append(row('th', ['queue', ...columns]), ...Object.entries(body.stats).map(([name, counts]) => row('td', [name, ...columns.map((column) => counts[column])])));
-    place.replaceChildren(table);
+    if (body.success) return showQueues(body.stats);
+    key = null;
+    at('look').hidden = false;
+    if (asked) at('queues').replaceChildren(cell('p', body.error.message));
   } catch (error) {
-    place.replaceChildren(cell('p', error.message));
+    at('asof').textContent = 'not reachable';
+    if (asked) at('queues').replaceChildren(cell('p', error.message));
   }
+};
+at('look').addEventListener('submit', (event) => {
+  event.preventDefault();
+  key = at('key').value.trim();
+  at('key').value = '';
+  lookAtQueues({ asked: true });
 });
+const refresh = () => {
+  if (document.hidden) return;
+  lookAtHealth();
+  if (at('look').hidden) lookAtQueues({ asked: false });
+};
+lookAtHealth();
+lookAtQueues({ asked: key !== null });
+setInterval(refresh, REFRESH_MS);
 `;

@@ -20,6 +20,8 @@ declare module 'fastify' {
 }
 
 const notes: Partial<Record<Access, string>> = {
+  caller: 'Users and services.',
+  stream: 'Users and services, or a short-lived token in the query.',
   service: 'Services only (API key).',
   admin: 'Services (API key) and administrators (basic auth).',
   open: 'Needs no key.',
@@ -39,6 +41,8 @@ export async function document(app: App, options: { rateLimitPerMinute: number }
         { name: 'connections', description: 'Google accounts that users have given access to' },
         { name: 'mail', description: 'Fetch Gmail messages, follow mailboxes, read what was fetched' },
         { name: 'deal room', description: 'Deals with their documents, e-mails, risks, blockers and briefs' },
+        { name: 'briefs', description: 'Briefs now, not when they are due' },
+        { name: 'schedules', description: 'Briefs and reports at times of one’s own' },
         { name: 'sources', description: 'Where deals fill themselves from: Google Drive, SharePoint, Gmail, Outlook' },
         { name: 'credits', description: 'Balance, prices and every movement of credits' },
         { name: 'queues', description: 'Any job: ask for it, watch it, retry it, cancel it' },

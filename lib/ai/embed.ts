@@ -1,13 +1,16 @@
 import { PermanentError } from '../errors.ts';
+import type { Tracer } from '../telemetry/contract.ts';
 import { eachAtOnce } from './at-once.ts';
 import { type PlannedText, planEmbeddings, tokensOf } from './batches.ts';
 import type { Question } from './books.ts';
 import type { Ai, AiCaller, EmbeddingBatch, EmbeddingProvider, Embeddings, EmbeddingTotals, ProviderName } from './contract.ts';
 import { isTooLarge } from './errors.ts';
 import type { Meter } from './meter.ts';
+import { tracedCall } from './traced.ts';
 
 export interface EmbedderDeps {
   meter: Meter;
+  tracer: Tracer;
   timeoutMs: number;
 }
 
@@ -23,7 +26,7 @@ export interface Embedder {
 }
 
 /** Embeds texts of any number, several requests at a time; equal texts are paid for once, and the order asked is kept. */
-export function createEmbedder({ meter, timeoutMs }: EmbedderDeps): Embedder {
+export function createEmbedder({ meter, tracer, timeoutMs }: EmbedderDeps): Embedder {
   /** A list that the vendor finds too large after all is asked for in halves. */
   const ask = async (encoder: Encoder, caller: AiCaller, batch: readonly PlannedText[], take: Take): Promise<void> => {
     const { provider, embedding } = encoder;
@@ -32,7 +35,8 @@ export function createEmbedder({ meter, timeoutMs }: EmbedderDeps): Embedder {
     const texts = batch.map(({ text }) => text);
     let answer: Embeddings;
     try {
-      answer = await meter.run(question, estimate, () => embedding.embed(texts, { signal: caller.signal, timeoutMs }));
+      const call = () => embedding.embed(texts, { signal: caller.signal, timeoutMs });
+      answer = await meter.run(question, estimate, () => tracedCall(tracer, question, call));
     } catch (error) {
       if (batch.length === 1 || !isTooLarge(error)) throw error;
       const middle = Math.ceil(batch.length / 2);

@@ -2,18 +2,21 @@ import { createHash } from 'node:crypto';
 import type { z } from 'zod';
 import { messageOf, PermanentError } from '../errors.ts';
 import type { Logger } from '../log.ts';
+import type { Tracer } from '../telemetry/contract.ts';
 import type { Books, Question } from './books.ts';
 import type { AiCaller, AiLedger, AiProvider, GenerateRequest, Generation, RawGeneration, Usage } from './contract.ts';
 import { DEFAULT_MAX_OUTPUT_TOKENS, systemText, userText } from './message.ts';
 import type { Meter } from './meter.ts';
 import { strictJsonSchema } from './schema.ts';
 import { estimateTokens } from './tokens.ts';
+import { tellOfCachedAnswer, tracedCall } from './traced.ts';
 
 export interface GeneratorDeps {
   ledger: AiLedger;
   meter: Meter;
   books: Books;
   log: Logger;
+  tracer: Tracer;
   timeoutMs: number;
 }
 
@@ -43,6 +46,7 @@ export function createGenerator(deps: GeneratorDeps): Generate {
     const key = answerer.provider.name === 'local' ? undefined : cacheKey(answerer, request);
     const stored = key === undefined || force ? undefined : await lookUp(deps, key, request);
     if (stored) {
+      tellOfCachedAnswer(deps.tracer, question, stored.model);
       await deps.books.enter(question, { outcome: 'ok', model: stored.model, cached: true, durationMs: 0 });
       return { ...described(answerer, request), ...stored, cached: true, usage: NOTHING, costUsd: 0 };
     }
@@ -73,7 +77,7 @@ async function ask<T>(
   const call = (repair?: { answer: string; problem: string }) => {
     const options = { signal: question.caller.signal, timeoutMs: deps.timeoutMs, model, ...(repair ? { repair } : {}) };
     return deps.meter.run(question, estimate(request, repair), async () => {
-      const answered = await provider.generate(request, options);
+      const answered = await tracedCall(deps.tracer, question, () => provider.generate(request, options));
       const checked = request.schema.safeParse(answered.value);
       // Kept while the books are written.
       return { ...answered, checked, kept: checked.success ? keep(checked.data, answered.model) : undefined };

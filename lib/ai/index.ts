@@ -1,6 +1,7 @@
 import { type Clock, SECOND } from '../clock.ts';
 import { messageOf, PermanentError, RateLimitedError } from '../errors.ts';
 import type { Logger } from '../log.ts';
+import { noTracer, type Tracer } from '../telemetry/contract.ts';
 import { createAnthropicProvider } from './anthropic.ts';
 import { type AiCall, createBooks } from './books.ts';
 import { createBudget } from './budget.ts';
@@ -24,6 +25,7 @@ export interface AiDeps {
   localEmbeddings: LocalEmbeddings;
   clock: Clock;
   log: Logger;
+  tracer?: Tracer;
   /** Told of every call and every answer from the cache; for metrics. */
   onCall?: (call: AiCall) => void;
 }
@@ -50,8 +52,9 @@ export function createAi(deps: AiDeps): AiService {
   const budget = createBudget({ ...deps, dailyBudgetUsd: options.dailyBudgetUsd });
   const books = createBooks(deps);
   const meter = createMeter({ ...deps, budget, books });
-  const generate = createGenerator({ ...deps, meter, books, timeoutMs: options.timeoutMs });
-  const embedder = createEmbedder({ meter, timeoutMs: options.timeoutMs });
+  const { tracer = noTracer } = deps;
+  const generate = createGenerator({ ...deps, tracer, meter, books, timeoutMs: options.timeoutMs });
+  const embedder = createEmbedder({ meter, tracer, timeoutMs: options.timeoutMs });
 
   const answererFor = (queue: string): Answerer => {
     const { provider: name, model } = chooseGeneration(queue, options);

@@ -1,74 +1,75 @@
-import { setTimeout as wait } from 'node:timers/promises';
-import { SECOND } from '../clock.ts';
+/** What operators should look at. The database says what is new (see `lib/db/alert-types.ts`), the sender (`sender.ts`) brings it out. */
+import { type Clock, MINUTE } from '../clock.ts';
+import type { AlertBook, AlertObservation } from '../db/alert-types.ts';
+import { messageOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
+import type { AlertNews, Alerts, AlertTarget } from './contract.ts';
+import { writeLetter } from './letter.ts';
+import { headline } from './words.ts';
 
-/** Something that a person should look at. Never with tokens or bodies. */
-export interface Alert {
-  /** The event in the log; snake_case. */
-  kind: 'reauth_required' | 'schedule_missed' | 'scheduler_missing' | 'scheduler_back';
-  /** One sentence: what happened, and what mends it. */
-  message: string;
-  details: Record<string, string | number | null>;
-}
-
-export interface Alerts {
-  /** Writes the event to the log and posts it. Never rejects; resolves when it is delivered or given up. */
-  raise(alert: Alert): Promise<void>;
-}
-
-export interface AlertOptions {
-  /** `ALERT_WEBHOOK_URL`: Slack-compatible JSON is posted there. */
-  webhookUrl?: string | undefined;
+export interface AlertsDeps {
+  book: Pick<AlertBook, 'observe'>;
+  /** Told that there is something to send. */
+  poke: () => void;
+  /** Used only where the database is away; the first that there is. */
+  targets: readonly AlertTarget[];
+  publicUrl: string;
+  /** Times of what is observed, where it is given; else the database's. */
+  now?: Pick<Clock, 'now'> | undefined;
+  /** Measures the cool-down of this process. */
+  clock: Clock;
   log: Logger;
-  fetch?: typeof fetch;
-  /** Between tries; ms. */
-  pause?: (ms: number) => Promise<unknown>;
 }
 
-/** What an alert told of is over. */
-const isGood = (kind: Alert['kind']): boolean => kind === 'scheduler_back';
+/** Of what this process tells by itself, where an observation names no cool-down. */
+const COOL_DOWN_MS = 60 * MINUTE;
 
-const TRIES = 3;
-const TIMEOUT_MS = 5 * SECOND;
-const FIRST_PAUSE_MS = 1 * SECOND;
+export function createAlerts({ book, poke, targets, publicUrl, now, clock, log }: AlertsDeps): Alerts {
+  /** When this process told of it, without the database. */
+  const toldHere = new Map<string, number>();
 
-/** What became of one try. */
-type Delivery = { done: true } | { done: false; reason: string; again: boolean };
-
-export function createAlerts({ webhookUrl, log, fetch: send = fetch, pause = (ms) => wait(ms) }: AlertOptions): Alerts {
-  async function post(url: string, text: string): Promise<Delivery> {
-    try {
-      const response = await send(url, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ text }),
-        // Redirected, the message would go to who knows where.
-        redirect: 'error',
-        signal: AbortSignal.timeout(TIMEOUT_MS),
-      });
-      await response.body?.cancel();
-      if (response.ok) return { done: true };
-      return { done: false, reason: `status ${response.status}`, again: response.status === 429 || response.status >= 500 };
-    } catch (error) {
-      // Its message may hold the address, which is a secret.
-      return { done: false, reason: error instanceof Error ? error.name : 'unknown', again: true };
-    }
+  function note({ kind, phase, subject, since, count, level, details }: AlertNews): void {
+    const { error: _, ...facts } = details;
+    const times = { ...(since === undefined ? {} : { since }), ...(count === undefined ? {} : { count }) };
+    const line = headline({ kind, phase, details, count: count ?? 1, level: level ?? 0 });
+    log[phase === 'over' ? 'info' : 'warn']({ ...times, ...facts, event: kind, phase, ...(subject ? { subject } : {}) }, line);
   }
 
-  async function deliver(url: string, text: string): Promise<Delivery> {
-    for (let tried = 1; ; tried += 1) {
-      const delivery = await post(url, text);
-      if (delivery.done || !delivery.again || tried === TRIES) return delivery;
-      await pause(FIRST_PAUSE_MS * 4 ** (tried - 1));
-    }
+  function stored(news: readonly AlertNews[]): void {
+    for (const one of news) note(one);
+    if (news.length > 0) poke();
+  }
+
+  /** Best effort: once, and nobody tries again. */
+  async function tellWithout(observation: AlertObservation): Promise<void> {
+    const { kind, subject = '', level = 0, details = {}, coolDownMs = COOL_DOWN_MS } = observation;
+    const key = `${kind}/${subject}/${level}`;
+    const last = toldHere.get(key);
+    if (!observation.firing || (last !== undefined && clock.monotonic() - last < coolDownMs)) return;
+    toldHere.set(key, clock.monotonic());
+    const at = new Date(clock.now()).toISOString();
+    const news = { id: 0, kind, subject, phase: 'firing' as const, level, since: at, at, count: 1, total: 1, details };
+    note(news);
+    const letter = writeLetter([news], publicUrl);
+    const [target] = targets;
+    if (letter === undefined || target === undefined) return;
+    const sent = await target.send(letter, 1);
+    if (sent.outcome !== 'sent')
+      log.warn({ event: 'alert.not_delivered', target: target.name, kind, reason: sent.error }, 'an alert was not delivered');
   }
 
   return {
-    async raise({ kind, message, details }) {
-      log[isGood(kind) ? 'info' : 'warn']({ ...details, event: kind }, message);
-      if (webhookUrl === undefined) return;
-      const delivery = await deliver(webhookUrl, message);
-      if (!delivery.done) log.warn({ event: 'alert.not_delivered', kind, reason: delivery.reason }, 'ALERT_WEBHOOK_URL did not take the alert');
+    stored,
+    async observe(observations) {
+      try {
+        const news = await book.observe(observations, now && new Date(now.now()).toISOString());
+        stored(news);
+        return news.length;
+      } catch (error) {
+        log.warn({ event: 'alert.not_stored', error: messageOf(error) }, 'alerts could not be stored: they are told by this process alone');
+        await Promise.all(observations.map(tellWithout));
+        return 0;
+      }
     },
   };
 }

@@ -56,6 +56,8 @@ export interface WorkerConfig {
   jobExpiryMs: number;
   /** Health and metrics; 0 = off. */
   port: number;
+  /** A worker that fetches nothing for so long although jobs wait ends; 0 = never. */
+  silentAfterMs: number;
 }
 
 export interface LogConfig {
@@ -63,6 +65,30 @@ export interface LogConfig {
   file?: string;
   /** The scoring of stories logs at level debug. */
   debugScoring: boolean;
+}
+
+export interface AlertsConfig {
+  webhookUrl?: string;
+  smtpUrl?: string;
+  /** Needs `smtpUrl`. */
+  emailTo: string[];
+  /** Jobs of one queue; 0 = never. */
+  waiting: number;
+  /** Of a job that could start; 0 = never. */
+  oldestMs: number;
+  /** From 0 to 1; 0 = never. */
+  failureRate: number;
+  coolDownMs: number;
+}
+
+export interface TelemetryConfig {
+  /** Without it there are no traces. */
+  otlpEndpoint?: string;
+  /** As `name=value,name=value`; secret. */
+  otlpHeaders?: string;
+  serviceName?: string;
+  /** Of traces that are kept, from 0 to 1. */
+  share: number;
 }
 
 export type StorageConfig =
@@ -92,8 +118,8 @@ export interface Config {
     briefFrom: string;
   };
   log: LogConfig;
-  alerts: { webhookUrl?: string; smtpUrl?: string };
-  telemetry: { otlpEndpoint?: string };
+  alerts: AlertsConfig;
+  telemetry: TelemetryConfig;
   analysis: { sampleLimit: number };
   google: {
     clientId?: string;
@@ -132,8 +158,22 @@ export function assemble(values: Values, mode: Mode): Config {
       ...compact({ briefWebhookUrl: values.BRIEF_WEBHOOK_URL }),
     },
     log: logConfig(values),
-    alerts: compact({ webhookUrl: values.ALERT_WEBHOOK_URL, smtpUrl: values.SMTP_URL }),
-    telemetry: compact({ otlpEndpoint: values.OTEL_EXPORTER_OTLP_ENDPOINT }),
+    alerts: {
+      ...compact({ webhookUrl: values.ALERT_WEBHOOK_URL, smtpUrl: values.SMTP_URL }),
+      emailTo: values.ALERT_EMAIL_TO ?? [],
+      waiting: values.ALERT_WAITING,
+      oldestMs: values.ALERT_OLDEST_MS,
+      failureRate: values.ALERT_FAILURE_RATE,
+      coolDownMs: values.ALERT_COOL_DOWN_MS,
+    },
+    telemetry: {
+      ...compact({
+        otlpEndpoint: values.OTEL_EXPORTER_OTLP_ENDPOINT,
+        otlpHeaders: values.OTEL_EXPORTER_OTLP_HEADERS,
+        serviceName: values.OTEL_SERVICE_NAME,
+      }),
+      share: values.OTEL_TRACES_SAMPLER_ARG,
+    },
     analysis: { sampleLimit: values.ANALYSIS_SAMPLE_LIMIT },
     google: googleConfig(values),
     microsoft: microsoftConfig(values),
@@ -207,6 +247,7 @@ function workerConfig(values: Values): WorkerConfig {
     pollIntervalMs: values.POLL_INTERVAL_MS,
     jobExpiryMs: values.JOB_EXPIRY_MS,
     port: values.WORKER_PORT,
+    silentAfterMs: values.WORKER_SILENT_AFTER_MS,
   };
 }
 

@@ -32,6 +32,9 @@ export const port = wholeNumber(1, 65_535);
 /** Up to 24.8 days, the longest a timer can wait. */
 export const milliseconds = (min: number) => wholeNumber(min, 2_147_483_647);
 
+/** A part of a whole, from 0 to 1. */
+export const share = text('a number from 0 to 1, such as 0.2', (value) => (/^(0|1|0?\.\d+|1\.0+)$/.test(value) ? Number(value) : undefined));
+
 export const dollars = text('a number of dollars, such as 25 or 12.50', (value) => (/^\d{1,9}(\.\d+)?$/.test(value) ? Number(value) : undefined));
 
 const ON = ['true', '1', 'yes', 'on'];

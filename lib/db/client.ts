@@ -5,7 +5,9 @@
 import { createClient, type SupabaseClientOptions } from '@supabase/supabase-js';
 import { z } from 'zod';
 import { PermanentError, UnavailableError } from '../errors.ts';
+import type { Tracer } from '../telemetry/contract.ts';
 import { createAiLedger } from './ai.ts';
+import { createAlertBook } from './alerts.ts';
 import { createAnalyticsJobsTable } from './analytics-jobs.ts';
 import { createBoundedFetch, type Fetch } from './bounded-fetch.ts';
 import { createBriefsTable, createBriefWork } from './briefs.ts';
@@ -29,6 +31,7 @@ import { createScheduleBook, createSchedulesTable } from './schedules.ts';
 import { createSourceRuns } from './source-runs.ts';
 import { createDealSourcesTable } from './sources.ts';
 import { createStoriesTable } from './stories.ts';
+import { carryTrace, tracedFetch } from './traced.ts';
 import type { Db } from './types.ts';
 import { askAuthServer, type JwtVerification, requireJwt, verifyHere } from './users.ts';
 
@@ -45,6 +48,7 @@ export interface DbOptions {
   jwtVerify?: JwtVerification | undefined;
   /** Longest time for one call, its repeats included, in milliseconds. Too short fails slow queries, too long holds jobs up. Default 10,000. */
   timeoutMs?: number | undefined;
+  tracer?: Tracer | undefined;
   /** Ends what `fetch` belongs to. */
   onClose?: (() => Promise<void>) | undefined;
 }
@@ -55,11 +59,14 @@ export function createDb(options: DbOptions): Db {
   const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
   let closing: Promise<void> | undefined;
   const bounded = createBoundedFetch({ fetch: options.fetch ?? globalThis.fetch, timeoutMs });
-  const fetch: Fetch = async (input, init) => {
+  const open: Fetch = async (input, init) => {
     if (closing) throw new UnavailableError('The database is closed', { code: 'database_closed' });
     return bounded(input, init);
   };
-  const service = createClient(options.url, options.serviceKey, clientOptions(fetch));
+  const { tracer } = options;
+  const fetch = tracer ? tracedFetch(open, tracer) : open;
+  const traced = (client: Client): Client => (tracer ? carryTrace(client, tracer) : client);
+  const service = traced(createClient(options.url, options.serviceKey, clientOptions(fetch)));
   const userOf = options.jwtVerify ? verifyHere(options.jwtVerify, timeoutMs) : askAuthServer(service.auth);
   const userKey = options.publishableKey ?? options.serviceKey;
 
@@ -75,10 +82,11 @@ export function createDb(options: DbOptions): Db {
     schedules: { ...createSchedulesTable(service), ...createScheduleBook(service) },
     briefs: { ...createBriefsTable(service), ...createBriefWork(service) },
     ai: createAiLedger(service),
+    alerts: createAlertBook(service),
     userOf,
     forUser(jwt) {
       const token = requireJwt(jwt);
-      return userTables(createClient(options.url, userKey, { ...clientOptions(fetch), accessToken: async () => token }));
+      return userTables(traced(createClient(options.url, userKey, { ...clientOptions(fetch), accessToken: async () => token })));
     },
     check: () => checkSchema(service),
     close: () => {

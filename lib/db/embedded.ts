@@ -10,6 +10,7 @@ import type { CacheDriver } from '@supabase/lite';
 import { z } from 'zod';
 import { type PgliteTemplate, preparePglite } from '../pglite.ts';
 import { defaultCacheDir, keepFile, packageVersion } from '../pglite-template.ts';
+import type { Tracer } from '../telemetry/contract.ts';
 import type { Fetch } from './bounded-fetch.ts';
 import { createDb } from './client.ts';
 import { createLiteApp, importLite, LITE_URL, newKeys, randomSecret } from './lite-app.ts';
@@ -26,6 +27,7 @@ export interface EmbeddedOptions {
   cacheDir?: string;
   /** Longest time for one call, in milliseconds. Default 10,000. */
   timeoutMs?: number | undefined;
+  tracer?: Tracer | undefined;
 }
 
 export interface EmbeddedDb {
@@ -64,8 +66,8 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedDb
       await connection.close();
     };
     const { serviceKey, publishableKey } = keys;
-    const { timeoutMs } = options;
-    const db = createDb({ url: LITE_URL, serviceKey, publishableKey, fetch, timeoutMs, onClose });
+    const { timeoutMs, tracer } = options;
+    const db = createDb({ url: LITE_URL, serviceKey, publishableKey, fetch, timeoutMs, tracer, onClose });
     return { db, url: LITE_URL, fetch, serviceKey, publishableKey, sql };
   } catch (error) {
     await connection.close();

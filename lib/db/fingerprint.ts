@@ -18,12 +18,13 @@ const VARYING: readonly [RegExp, string][] = [
 /** 16 hex digits: a hash of queue, name and the first line of the error without quoted values, ids and numbers. */
 export function fingerprintOf({ queue, name, error }: { queue: string; name: string; error: string }): string {
   return createHash('sha256')
-    .update(`${queue}\n${name}\n${normalised(error)}`)
+    .update(`${queue}\n${name}\n${withoutValues(error)}`)
     .digest('hex')
     .slice(0, 16);
 }
 
-function normalised(error: string): string {
+/** The first line of an error, without what differs between two failures: quoted values, ids, addresses and numbers. */
+export function withoutValues(error: string): string {
   const [firstLine = ''] = error.trim().split('\n');
   const text = VARYING.reduce((rest, [pattern, word]) => rest.replace(pattern, word), firstLine.slice(0, MAX_LENGTH * 4));
   return text.replace(/\s+/g, ' ').trim().slice(0, MAX_LENGTH);

@@ -5,7 +5,7 @@ import { integer, jsonText, numeric, timestamp } from './rows.ts';
 import type { OutboxEntry, OutboxResult, OutboxTable } from './types.ts';
 
 const options = z
-  .object({ priority: z.number(), userId: z.string(), correlationId: z.string(), force: z.boolean() })
+  .object({ priority: z.number(), userId: z.string(), correlationId: z.string(), force: z.boolean(), traceparent: z.string() })
   .partial()
   // What others wrote into the options of a row counts for nothing, and must not keep the rest from being sent.
   .catch({});
@@ -88,7 +88,16 @@ export function createOutboxTable(client: Client): OutboxTable {
       return pruned;
     },
 
-    backlog: (kinds) => callJson(client, 'outbox_backlog', { p_kinds: jsonText(kinds) }, backlog),
+    backlog: (kinds) => backlogOf(client, kinds),
+
+    async backlogByQueue(kinds) {
+      const whole = await backlogOf(client, kinds);
+      // The usual answer; what is there is then asked about queue by queue.
+      if (whole.waiting === 0) return new Map();
+      const groups = [...Map.groupBy(kinds, ({ queue }) => queue)];
+      const counted = await Promise.all(groups.map(async ([queue, of]) => [queue, await backlogOf(client, of)] as const));
+      return new Map(counted.filter(([, { waiting }]) => waiting > 0));
+    },
 
     async enqueue({ queue, name, payload, options: asked = {} }) {
       // Without a name of its own, a repeated call would be a second job.
@@ -98,5 +107,8 @@ export function createOutboxTable(client: Client): OutboxTable {
     },
   };
 }
+
+const backlogOf = (client: Client, kinds: Parameters<OutboxTable['backlog']>[0]): ReturnType<OutboxTable['backlog']> =>
+  callJson(client, 'outbox_backlog', { p_kinds: jsonText(kinds) }, backlog);
 
 const jsonObject = (value: unknown): unknown => JSON.parse(jsonText(value));

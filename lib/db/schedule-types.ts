@@ -76,13 +76,6 @@ export interface RunsToStart extends ScheduleGroup {
   limit: number;
 }
 
-export interface MissedRuns {
-  runs: number;
-  deals: number;
-  from: string;
-  until: string;
-}
-
 export interface BriefAsked {
   dealId: string;
   date: string;
@@ -108,10 +101,6 @@ export interface ScheduleBook {
   lookedUntil(now: string): Promise<string | undefined>;
   startChore(key: string, dueAt: string, run: string): Promise<boolean>;
   endChore(key: string, dueAt: string, run: string, outcome: 'done' | 'failed' | 'busy', error?: string): Promise<boolean>;
-  /** For whoever comes first; undefined when there is nothing to tell. */
-  takeMissed(): Promise<MissedRuns | undefined>;
-  /** Since when no scheduler has looked, for whoever is the first to notice; undefined else. */
-  noticeMissing(afterMs: number, now?: string): Promise<string | undefined>;
   /** Ended work and expired states older than that; most of each kind. */
   cleanUp(keepMs: number, limit: number, now?: string): Promise<{ runs: number; steps: number; states: number }>;
 

@@ -50,7 +50,6 @@ const run = z
 const group = z.object({ kind: z.enum(['brief', 'schedule']), cron: z.string(), timeZone: z.string() });
 const look = z.object({ now: timestamp, lookedAt: timestamp.nullable(), groups: z.array(group) });
 const started = z.object({ found: z.int(), started: z.int() });
-const missed = z.object({ runs: z.int(), deals: z.int(), from: timestamp, until: timestamp }).nullable();
 const cleaned = z.object({ runs: z.int(), steps: z.int(), states: z.int() });
 const asked = z.object({ dealId: z.string(), date: z.string(), jobId: z.string(), outboxId: integer.nullable(), deduplicated: z.boolean() });
 
@@ -111,13 +110,6 @@ export function createScheduleBook(client: Client): ScheduleBook {
 
     endChore: (key, dueAt, choreRun, outcome, error) =>
       call('end_chore', { p_key: key, p_due: dueAt, p_run: choreRun, p_outcome: outcome, p_error: error ?? null }, z.boolean()),
-
-    takeMissed: async () => (await callJson(client, 'take_missed_runs', { p_alert: randomUUID() }, missed)) ?? undefined,
-
-    async noticeMissing(afterMs, now) {
-      const args = { p_alert: randomUUID(), p_after_ms: afterMs, p_now: now ?? null };
-      return (await call('notice_missing_scheduler', args, timestamp.nullable())) ?? undefined;
-    },
 
     cleanUp: (keepMs, limit, now) => callJson(client, 'clean_up_schedules', { p_keep_ms: keepMs, p_limit: limit, p_now: now ?? null }, cleaned),
 

@@ -1,5 +1,6 @@
 import type { AiLedger } from '../ai/contract.ts';
 import type { JobRowTable } from '../jobs/define.ts';
+import type { AlertBook } from './alert-types.ts';
 import type { BriefsTable, BriefWork } from './brief-types.ts';
 import type { ConversationsTable, EmbeddingsTable } from './conversation-types.ts';
 import type { DealStepsTable, DealsTable, DocumentsTable, EmailsTable } from './deal-types.ts';
@@ -233,7 +234,7 @@ export interface OutboxEntry {
   name: string;
   jobId: string;
   payload: unknown;
-  options: { priority?: number; userId?: string; correlationId?: string; force?: boolean };
+  options: { priority?: number; userId?: string; correlationId?: string; force?: boolean; traceparent?: string };
   run: number;
   /** An ended job of that id may stand in the way. */
   replaces: boolean;
@@ -266,7 +267,10 @@ export interface OutboxTable {
   nextDueMs(kinds: readonly { queue: string; name: string }[]): Promise<number | undefined>;
   /** Forgets entries that ended longer ago; resolves to how many. */
   prune(keepMs: number): Promise<number>;
+  /** Due entries of these kinds, and for how long the oldest has been due. */
   backlog(kinds: readonly { queue: string; name: string }[]): Promise<{ waiting: number; oldestSeconds: number }>;
+  /** The same by queue; queues without due entries are absent. */
+  backlogByQueue(kinds: readonly { queue: string; name: string }[]): Promise<Map<string, { waiting: number; oldestSeconds: number }>>;
   /** Puts a job of a kind without a row of its own into the outbox; resolves to its id. */
   enqueue(request: { queue: string; name: string; payload: unknown; options?: Partial<AskOptions> & { idempotencyKey?: string } }): Promise<string>;
 }
@@ -478,6 +482,8 @@ export interface Db {
   schedules: SchedulesTable & ScheduleBook;
   briefs: BriefsTable & BriefWork;
   ai: AiLedger;
+  /** What is to be told to operators. */
+  alerts: AlertBook;
   /** What one signed-in user sees: queried with the user's own JWT, under row-level security. */
   forUser(jwt: string): Pick<
     Db,

@@ -3,13 +3,13 @@
  * and read the row again. The leader publishes a word, never a token. One who dies is followed by another when the lease is over.
  */
 import { randomUUID } from 'node:crypto';
-import type { Alerts } from '../alerts/index.ts';
+import type { Alerts } from '../alerts/contract.ts';
 import { type Clock, SECOND } from '../clock.ts';
 import type { ConnectionSecrets } from '../db/mail-types.ts';
 import { UnavailableError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Store } from '../queue/store/types.ts';
-import { type Account, reauthMessage } from './account.ts';
+import type { Account } from './account.ts';
 import { REFRESH_WITHIN_MS, type Tokens } from './client.ts';
 import { toUnavailable } from './failure.ts';
 import { type Providers, providerOf } from './providers.ts';
@@ -31,7 +31,7 @@ export interface RefreshDeps {
   vault: Vault;
   store: Pick<Store, 'lead' | 'publish'>;
   providers: Providers;
-  alerts: Alerts;
+  alerts: Pick<Alerts, 'stored'>;
   clock: Clock;
   log: Logger;
   pause: (ms: number) => Promise<unknown>;
@@ -99,11 +99,11 @@ export function createRefresh(deps: RefreshDeps): (account: Account, rejected: s
   }
 
   async function mark(account: Account, reason: string): Promise<void> {
-    const { id, userId, provider, tokens } = account;
-    // False: these tokens are not the account's any more, or somebody else has told.
+    const { id, userId, provider, email, tokens } = account;
+    // False: these tokens are not the account's any more, or somebody else has told. The alert is stored with the mark.
     if (!(await connections.markReauthRequired(id, tokens.version, reason))) return;
-    // Not waited for: whoever needs the token is to hear of it now.
-    void alerts.raise({ kind: 'reauth_required', message: reauthMessage(account), details: { connectionId: id, userId, provider, reason } });
+    const domain = email.split('@').at(-1) ?? '';
+    alerts.stored([{ kind: 'reauth_required', phase: 'firing', details: { connectionId: id, userId, provider, domain, reason } }]);
   }
 
   function follow(account: Account, word: string): void {

@@ -1,7 +1,11 @@
 import type { Job, Queue, QueueEvents, Worker, WorkerOptions } from 'bullmq';
 import type { QueueName } from '../jobs/define.ts';
 import type { FairShares } from './fair/types.ts';
+import type { LookRequest, QueueLook } from './ready.ts';
 import type { Store } from './store/types.ts';
+
+/** What BullMQ tells of its workers' jobs; made by `lib/telemetry`. */
+export type QueueTelemetry = NonNullable<WorkerOptions['telemetry']>;
 
 export type BullProcessor = (job: Job, token: string | undefined, signal: AbortSignal | undefined) => Promise<unknown>;
 
@@ -18,6 +22,10 @@ export interface QueueBackend {
   readonly store: Store;
   /** Turns between the users or deals of a queue. */
   readonly fair: FairShares;
+  /** In the order asked; one round trip per queue on Redis, one in all on Postgres, each reading a bounded number of jobs. */
+  look(requests: readonly LookRequest[], nowMs: number): Promise<QueueLook[]>;
+  /** What the queues take up: the memory of Redis (of a cluster: of its fullest primary) and its limit, or BullMQ's tables in Postgres. */
+  size(): Promise<{ bytes: number; limitBytes?: number | undefined }>;
   /**
    * Resolves when a command can be sent now; rejects with `UnavailableError` after `timeoutMs`.
    * Producers call it before `add`: what is never sent cannot land later.

@@ -46,6 +46,8 @@ export interface FailureRecorderDeps<Deps> {
   deps: Deps;
   /** Remembers a cancelled job as such, for those that were cancelled in their row alone. */
   markCancelled?: (job: Job, reason: string) => Promise<void>;
+  /** A job failed for good, and nobody had written it down before. */
+  onFailed?: (kind: { queue: QueueName; name: string }) => void;
   log: Logger;
 }
 
@@ -55,7 +57,9 @@ export function createFailureRecorder<Deps>(recorder: FailureRecorderDeps<Deps>)
   async function failed(job: Job, error: unknown, trace: AttemptTrace): Promise<boolean> {
     try {
       const ended = await endRow(job, { outcome: 'failed', error: messageOf(error) }, trace);
-      if (ended !== false) await recorder.sink.record(toFailure(job, error));
+      const first = ended !== false && (await recorder.sink.record(toFailure(job, error)));
+      // As in `endRow`.
+      if (first) recorder.onFailed?.({ queue: job.queueName as QueueName, name: job.name });
       known.add(job);
       return ended !== false;
     } catch (problem) {

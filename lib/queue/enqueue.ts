@@ -9,12 +9,14 @@ import { ENVELOPE_VERSION, type Envelope } from '../jobs/envelope.ts';
 import { findJob, jobs, queueNames, rowTableOf } from '../jobs/index.ts';
 import { deadlineIn } from '../lifecycle.ts';
 import { invalidInput, parsePayload } from '../payload.ts';
+import type { Tracer } from '../telemetry/contract.ts';
 import type { QueueBackend } from './backend.ts';
 import { toJobBackoff } from './backoff.ts';
 import { EnqueueError } from './errors.ts';
 import { fairnessKey } from './fair/key.ts';
 import { levelOf } from './fair/slots.ts';
 import type { Share } from './fair/types.ts';
+import { publishing } from './publish.ts';
 import type { Enqueued, EnqueueOptions, EnqueueRequest } from './types.ts';
 
 export type QueueSettings = Pick<QueueDefinition, 'attempts' | 'backoff' | 'keep'> & {
@@ -32,6 +34,7 @@ export interface EnqueueDeps {
   timeoutMs?: number;
   /** The number of the run, for jobs that run again by hand. */
   run?: number;
+  tracer?: Tracer | undefined;
 }
 
 const MAX_PRIORITY = 2_097_152;
@@ -62,6 +65,7 @@ interface Prepared {
   /** Without the priority where the queue is shared out. */
   options: JobsOptions;
   share?: Share;
+  traceparent?: string | undefined;
 }
 
 /** A request of the relay's. */
@@ -70,6 +74,8 @@ export interface SendRequest extends EnqueueRequest {
   run?: number;
   /** The id belongs to this very request: what stands under it already needs no second look. */
   own?: true;
+  /** Of whoever asked for it in the database. */
+  traceparent?: string | undefined;
 }
 
 export interface Enqueue {
@@ -87,7 +93,7 @@ export function createEnqueue(deps: EnqueueDeps): Enqueue {
 
   async function one(request: EnqueueRequest): Promise<Enqueued> {
     const prepared = prepare(request, find, deps);
-    const [job] = await send([prepared], async (queue) => [await queue.add(prepared.name, prepared.data, prepared.options)]);
+    const [job] = await publish([prepared], async (queue) => [await queue.add(prepared.name, prepared.data, prepared.options)]);
     return answer(prepared, job);
   }
 
@@ -95,11 +101,13 @@ export function createEnqueue(deps: EnqueueDeps): Enqueue {
     const prepared = requests.map((request) => prepare(request, find, deps));
     const answers = new Map<Prepared, Enqueued>();
     for (const batch of Map.groupBy(prepared, ({ queue }) => queue).values()) {
-      const added = await send(batch, (queue) => queue.addBulk(batch.map(({ name, data, options }) => ({ name, data, opts: options }))));
+      const added = await publish(batch, (queue) => queue.addBulk(batch.map(({ name, data, options }) => ({ name, data, opts: options }))));
       await Promise.all(batch.map(async (one, index) => answers.set(one, await answer(one, added[index]))));
     }
     return prepared.flatMap((one) => answers.get(one) ?? []);
   }
+
+  const publish: typeof send = (batch, add) => publishing(deps.tracer, batch, () => send(batch, add));
 
   /** Sends only on a connection that can take it now: what was never sent cannot land later. */
   async function send(batch: readonly Prepared[], add: (queue: ReturnType<QueueBackend['queue']>) => Promise<Job[]>): Promise<Job[]> {
@@ -187,6 +195,7 @@ function prepare(request: SendRequest, find: NonNullable<EnqueueDeps['find']>, d
     data,
     options: jobOptions(settings, definition, options, jobId, onceId),
     ...(share ? { share } : {}),
+    traceparent: request.traceparent,
   };
 }
 

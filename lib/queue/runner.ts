@@ -2,13 +2,14 @@ import { randomUUID } from 'node:crypto';
 import type { Job } from 'bullmq';
 import type { Ai, AiCaller } from '../ai/contract.ts';
 import type { Clock } from '../clock.ts';
-import { runWithContext } from '../context.ts';
+import { currentContext, runWithContext } from '../context.ts';
 import { InvalidInputError, JobAbortedError, messageOf, PermanentError } from '../errors.ts';
 import type { JobDefinition, QueueName } from '../jobs/define.ts';
 import { type Envelope, envelope, type JobMeta } from '../jobs/envelope.ts';
 import { findJob } from '../jobs/index.ts';
 import type { Logger } from '../log.ts';
 import { parsePayload } from '../payload.ts';
+import type { Span, Tracer } from '../telemetry/contract.ts';
 import { type FailureRecorder, runOf } from './dead-letters.ts';
 import type { Caps } from './fair/caps.ts';
 import { fairnessKey } from './fair/key.ts';
@@ -18,15 +19,22 @@ import type { JobContext, Processor, Progress, RowProcessor } from './processor.
 import { type ProgressWriter, progressWriter } from './progress.ts';
 import type { ActiveRun, ActiveRuns } from './runs.ts';
 
-/** What became of one attempt, for metrics and logs. Times in milliseconds. */
-export interface AttemptReport {
+export interface JobKind {
   queue: QueueName;
   name: string;
+}
+
+/** What became of one attempt, for metrics and logs. Times in milliseconds. */
+export interface AttemptReport extends JobKind {
   outcome: Outcome['kind'];
   durationMs: number;
   /** From the time the job could have started to its start. */
   waitedMs: number;
   attempt: number;
+  /** The job had not been started before; what waits after a pause has waited for something else. */
+  firstStart: boolean;
+  /** From enqueueing to now, where this was the end of the job. */
+  totalMs?: number;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: payload and result differ by kind; they are checked where the kinds are declared (see Processors).
@@ -44,6 +52,9 @@ export interface RunnerDeps<Deps> {
   clock: Clock;
   log: Logger;
   onAttempt?: (report: AttemptReport) => void;
+  /** A job begins; the answer is called when the attempt is over. */
+  onStart?: (kind: JobKind) => () => void;
+  tracer?: Tracer | undefined;
   /** How many jobs of one user or deal run at a time. Absent where no queue has a cap. */
   caps?: Caps;
   /** Where kinds are looked up. Default: the catalogue. */
@@ -78,6 +89,7 @@ export function createRunner<Deps>(deps: RunnerDeps<Deps>): Runner {
   async function attemptAndReport(job: Job, token: string | undefined): Promise<unknown> {
     const startedAt = deps.clock.monotonic();
     const active = deps.runs.open(job.queueName, job.id ?? '', deps.timeoutMs(queueOf(job)));
+    const onEnd = deps.onStart?.({ queue: queueOf(job), name: job.name });
     try {
       deps.log.info('job started');
       const outcome = await execute(job, active);
@@ -85,6 +97,7 @@ export function createRunner<Deps>(deps: RunnerDeps<Deps>): Runner {
       return await report(outcome, job, token, deps.clock.now());
     } finally {
       active.close();
+      onEnd?.();
     }
   }
 
@@ -188,7 +201,17 @@ export function createRunner<Deps>(deps: RunnerDeps<Deps>): Runner {
 
   function announce(job: Job, outcome: Outcome, durationMs: number): void {
     const waitedMs = Math.max(0, (job.processedOn ?? job.timestamp) - job.timestamp - (job.opts.delay ?? 0));
-    deps.onAttempt?.({ queue: queueOf(job), name: job.name, outcome: outcome.kind, durationMs, waitedMs, attempt: job.attemptsMade + 1 });
+    deps.onAttempt?.({
+      queue: queueOf(job),
+      name: job.name,
+      outcome: outcome.kind,
+      durationMs,
+      waitedMs,
+      attempt: job.attemptsMade + 1,
+      firstStart: job.attemptsStarted === 1,
+      ...totalOf(job, outcome, deps.clock.now()),
+    });
+    if (deps.tracer) tell(deps.tracer.current(), job, outcome);
     const fields = { name: job.name, durationMs: Math.round(durationMs), ...describe(outcome) };
     const level = outcome.kind === 'failed' ? 'error' : outcome.kind === 'retry' || outcome.kind === 'lost' ? 'warn' : 'info';
     deps.log[level](fields, EVENTS[outcome.kind]);
@@ -238,6 +261,23 @@ function describe(outcome: Outcome): Record<string, unknown> {
       return {};
   }
 }
+
+/** Completes the span of the attempt, which BullMQ begins and ends. */
+function tell(span: Span, job: Job, outcome: Outcome): void {
+  span.set({
+    'hivepulse.job.attempt': job.attemptsMade + 1,
+    'hivepulse.job.outcome': outcome.kind,
+    'messaging.message.conversation_id': currentContext().correlationId,
+  });
+  if (outcome.kind === 'retry' || outcome.kind === 'failed') span.fail(outcome.error);
+}
+
+function totalOf(job: Job, { kind }: Outcome, now: number): { totalMs?: number } {
+  const enqueuedAt = Date.parse(job.data?.meta?.enqueuedAt);
+  return ENDINGS.has(kind) && Number.isFinite(enqueuedAt) ? { totalMs: Math.max(0, now - enqueuedAt) } : {};
+}
+
+const ENDINGS: ReadonlySet<Outcome['kind']> = new Set(['done', 'failed', 'cancelled']);
 
 /** The database was away for as long as an attempt may take. */
 const STILL_AWAY: Outcome = { kind: 'snooze', ms: 5_000 };

@@ -11,7 +11,7 @@ export interface Entry {
   name: string;
   jobId: string;
   payload: unknown;
-  options: { priority?: number; userId?: string; correlationId?: string; force?: boolean };
+  options: { priority?: number; userId?: string; correlationId?: string; force?: boolean; traceparent?: string };
   /** Dead letters are unique per (queue, job id, run). */
   run: number;
   /** An ended job of that id, or a flag that cancels it, may stand in the way. */
@@ -96,13 +96,14 @@ export function createSendEntries(deps: EnqueueDeps): SendEntries {
 }
 
 function requestOf({ queue, name, jobId, payload, options, run }: Entry): SendRequest {
-  const { priority, userId, correlationId, force } = options;
+  const { priority, userId, correlationId, force, traceparent } = options;
   return {
     queue,
     name,
     payload,
     run,
     own: true,
+    traceparent,
     options: {
       jobId,
       ...(priority ? { priority } : {}),

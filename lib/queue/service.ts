@@ -4,6 +4,7 @@ import { NotFoundError, PermanentError, UnavailableError } from '../errors.ts';
 import type { JobDefinition, QueueName } from '../jobs/define.ts';
 import { queueNames, rowTableOf } from '../jobs/index.ts';
 import { deadlineIn, within } from '../lifecycle.ts';
+import type { Tracer } from '../telemetry/contract.ts';
 import type { QueueBackend } from './backend.ts';
 import { type CancelDeps, createCancel } from './cancel.ts';
 import { readCancelFlag } from './cancel-flag.ts';
@@ -11,6 +12,7 @@ import { createEnqueue, type Enqueue, isRowBacked, type QueueSettings } from './
 import { JobFailedError } from './errors.ts';
 import { createJobEvents, type JobEvents } from './events.ts';
 import { cancelKey, LAST_POLL_KEY } from './keys.ts';
+import { type AllQueueFacts, readQueueFacts } from './ready.ts';
 import { createRetry } from './retry.ts';
 import { createSendEntries, type SendEntries } from './send-entries.ts';
 import type { JobEvent, JobState, JobView, QueueCounts, QueueService, QueueStats, RowBackedJobs } from './types.ts';
@@ -27,6 +29,7 @@ export interface QueueServiceDeps {
   find?: (queue: string, name: string) => JobDefinition | undefined;
   /** Longest wait for a connection and for one answer. Default 2,000 ms. */
   timeoutMs?: number;
+  tracer?: Tracer | undefined;
 }
 
 /** How often a waiting caller looks for itself: a new subscription misses what happens until its first read. */
@@ -36,6 +39,8 @@ const LOOK_EVERY_MS = 1_000;
 /** What the processes of Hivepulse itself do with queues besides. */
 export interface OwnQueueService extends QueueService {
   enqueueMany: Enqueue['many'];
+  /** Counts, the age of the oldest ready job and the kinds that wait, of every queue; see `ready.ts`. */
+  facts(): Promise<AllQueueFacts>;
   /** The newest heartbeat of any worker, in milliseconds since the epoch. */
   lastPoll(): Promise<number | undefined>;
   /** For the relay. */
@@ -76,6 +81,10 @@ export function createQueueService(deps: QueueServiceDeps): OwnQueueService {
     stats: async () => {
       await ready();
       return countAll(backend);
+    },
+    facts: async () => {
+      await ready();
+      return readQueueFacts({ look: backend.look, stats: () => countAll(backend), clock: deps.clock });
     },
     getJob,
     findUnfinished: async (queue, onceId) => {

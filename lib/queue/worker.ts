@@ -8,6 +8,7 @@ import type { QueueBackend } from './backend.ts';
 import { backoffStrategy } from './backoff.ts';
 import type { FailureRecorder } from './dead-letters.ts';
 import { cancelKey, LAST_POLL_KEY } from './keys.ts';
+import type { Pulse } from './pulse.ts';
 import type { Runner } from './runner.ts';
 import type { ActiveRuns } from './runs.ts';
 
@@ -21,9 +22,13 @@ export interface QueueWorkersDeps {
   }[];
   runner: Runner;
   runs: ActiveRuns;
+  /** Told of every job that is fetched; while it doubts that any is, there is no heartbeat. */
+  pulse?: Pick<Pulse, 'begin' | 'polls'>;
   failures: FailureRecorder;
   clock: Clock;
   log: Logger;
+  /** A job was taken back from a worker that went silent. */
+  onStalled?: (queue: QueueName) => void;
   /** Shown on each job it runs. */
   workerId: string;
   /** How long a silent worker keeps its jobs. Too low: a busy event loop loses them; too high: a crash is noticed late. Default 30,000 ms. */
@@ -57,7 +62,7 @@ export function createQueueWorkers(deps: QueueWorkersDeps): Service & { isRunnin
 
   function createWorker(queue: QueueName, concurrency: number): Worker {
     // Two parameters, not three: BullMQ then makes no abort controller of its own for every job.
-    const worker = deps.backend.worker(queue, (job, token) => deps.runner.run(job, token), {
+    const worker = deps.backend.worker(queue, (job, token) => run(queue, job, token), {
       name: deps.workerId,
       concurrency,
       lockDuration: deps.lockDurationMs ?? 30_000,
@@ -66,12 +71,24 @@ export function createQueueWorkers(deps: QueueWorkersDeps): Service & { isRunnin
       settings: { backoffStrategy },
     });
     worker.on('error', (error) => deps.log.warn({ queue, error: messageOf(error) }, 'worker error'));
-    worker.on('stalled', (jobId) => deps.log.warn({ queue, jobId }, 'job stalled: its worker went silent'));
+    worker.on('stalled', (jobId) => {
+      deps.onStalled?.(queue);
+      deps.log.warn({ queue, jobId }, 'job stalled: its worker went silent');
+    });
     worker.on('failed', (job, error) => void onFailed(job, error));
     worker.on('lockRenewalFailed', (jobIds) => {
       for (const jobId of jobIds) deps.runs.abort(queue, jobId, 'lock_lost', 'The lock was lost: another worker may have taken the job over');
     });
     return worker;
+  }
+
+  async function run(queue: QueueName, job: Job, token: string | undefined): Promise<unknown> {
+    const end = deps.pulse?.begin(queue);
+    try {
+      return await deps.runner.run(job, token);
+    } finally {
+      end?.();
+    }
   }
 
   /** A job that stalled too often fails without entering a runner; this is where it is noticed. */
@@ -84,7 +101,7 @@ export function createQueueWorkers(deps: QueueWorkersDeps): Service & { isRunnin
   }
 
   function beat(): void {
-    if (!isRunning()) return;
+    if (!isRunning() || deps.pulse?.polls() === false) return;
     deps.backend.store
       .setFlag(LAST_POLL_KEY, String(deps.clock.now()), HEARTBEAT_TTL_MS)
       .catch((error: unknown) => deps.log.debug({ error: messageOf(error) }, 'heartbeat not written'));

@@ -45,12 +45,12 @@ async function overDatabase(
   // Whoever serves the database finds the row: at once where it listens, else with its next look.
   const poke = (): void => undefined;
   if (database.kind === 'supabase') {
-    const db = createDb({ url: database.url, serviceKey: database.serviceRoleKey, timeoutMs: TIMEOUT_MS });
+    const db = createDb({ url: database.url, serviceKey: database.serviceRoleKey, timeoutMs: TIMEOUT_MS, tracer: deps.tracer });
     return { rows: createRowBackedJobs({ db, check, poke }), close: db.close };
   }
   const { createRpcFetch, RPC_URL } = await import('../db/rpc-fetch.ts');
   const { fetch, close } = await createRpcFetch({ databaseUrl: database.databaseUrl, timeoutMs: TIMEOUT_MS, poolSize: 2 });
-  const db = createDb({ url: RPC_URL, serviceKey: 'none', fetch, timeoutMs: TIMEOUT_MS, onClose: close });
+  const db = createDb({ url: RPC_URL, serviceKey: 'none', fetch, timeoutMs: TIMEOUT_MS, tracer: deps.tracer, onClose: close });
   return { rows: createRowBackedJobs({ db, check, poke }), close: db.close };
 }
 

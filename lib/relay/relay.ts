@@ -2,6 +2,7 @@
  * Moves jobs that were asked for in the database to their queues. Runs in every worker and API; any number may run at once, each claims
  * what the others have not (`SKIP LOCKED`, under a lease). Asks every `pollIntervalMs`, when the next one falls due, and at once when poked.
  */
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { OutboxEntry, OutboxResult, OutboxTable } from '../db/types.ts';
 import { messageOf } from '../errors.ts';
@@ -22,10 +23,19 @@ export interface RelayDeps {
   /** Too low costs a query each time; too high makes rows wait that were inserted by SQL. In milliseconds. */
   pollIntervalMs: number;
   log: Logger;
+  /** Told of every entry that left the outbox. */
+  onMoved?: (moved: Moved) => void;
   /** Entries claimed at a time, of each kind. Default 200. */
   batchSize?: number;
   /** Entries of a relay that died are claimed again after this long, in milliseconds. Default 15,000. */
   leaseMs?: number;
+}
+
+export interface Moved {
+  queue: QueueName;
+  outcome: 'sent' | 'merged' | 'refused';
+  /** When it was asked for; ISO 8601. */
+  createdAt: string;
 }
 
 export interface Delivered {
@@ -57,6 +67,8 @@ export function createRelay(deps: RelayDeps): Relay {
   let again = false;
   let running = false;
   let away = false;
+  // Rounds belong to nobody: the request that pokes one must not lend its log context and its trace to it and to all that follow.
+  const outside = AsyncLocalStorage.snapshot();
 
   async function runOnce(): Promise<number> {
     await deps.ready();
@@ -86,6 +98,10 @@ export function createRelay(deps: RelayDeps): Relay {
       if ('ended' in result && result.ended !== 'refused') ended.set(entry.id, { jobId: result.jobId, deduplicated: result.ended === 'merged' });
     }
     await deps.outbox.finish(results);
+    for (const [index, { queue, createdAt }] of sendable.entries()) {
+      const result = results[index];
+      if (result && 'ended' in result) deps.onMoved?.({ queue, outcome: result.ended, createdAt });
+    }
     const failed = sent.find((one) => one.outcome === 'failed');
     if (failed) deps.log.warn({ error: failed.error, entries: entries.length }, 'outbox entries not sent yet');
     deps.log.debug({ entries: entries.length, sent: ended.size }, 'outbox entries moved');
@@ -145,7 +161,7 @@ export function createRelay(deps: RelayDeps): Relay {
   function poke(): void {
     if (!running) return;
     if (round) again = true;
-    else start();
+    else outside(start);
   }
 
   function start(): void {

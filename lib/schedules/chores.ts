@@ -14,6 +14,8 @@ export interface Chore {
   cron: string;
   /** Longest time for one run: another one starts then, whatever became of it. In milliseconds. */
   leaseMs: number;
+  /** It runs so often that the log of its runs would hide the rest: they are logged at level debug. */
+  quiet?: boolean;
   /** What it resolves to is logged. A run that fails is not repeated: the next due time comes. */
   run(signal: AbortSignal): Promise<Record<string, number>>;
 }
@@ -54,13 +56,16 @@ export function createChores({ schedules, store, timetable, log }: ChoresDeps): 
       );
   }
 
-  async function attempt({ key, leaseMs, run: work }: Chore, run: string): Promise<{ outcome: 'done' | 'failed' | 'busy'; error?: string }> {
+  async function attempt(
+    { key, leaseMs, quiet = false, run: work }: Chore,
+    run: string,
+  ): Promise<{ outcome: 'done' | 'failed' | 'busy'; error?: string }> {
     const lease = `chore:${key}`;
     try {
       if (!(await store.acquire(lease, run, { limit: 1, leaseMs }))) return { outcome: 'busy' };
       try {
         const counts = await work(AbortSignal.any([stopping.signal, AbortSignal.timeout(leaseMs)]));
-        log.info({ event: 'chore.done', chore: key, ...counts }, 'chore done');
+        log[quiet ? 'debug' : 'info']({ event: 'chore.done', chore: key, ...counts }, 'chore done');
         return { outcome: 'done' };
       } finally {
         await store.release(lease, run);

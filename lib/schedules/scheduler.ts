@@ -65,7 +65,7 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     if (span) for (const group of found.groups) await startGroup(group, span, counts);
     if (counts.asked > 0) poke();
     const missingSince = await schedules.lookedUntil(found.now);
-    if (missingSince !== undefined) await news.backAgain(missingSince);
+    if (missingSince !== undefined) news.backAgain(missingSince);
     if (counts.skipped > 0) await news.tellMissed();
     if (counts.asked + counts.skipped > 0) log.info({ event: 'scheduler.started', ...counts }, 'briefs that were due');
     return { ...counts, span };

@@ -1,8 +1,8 @@
 /** Who tells that schedulers are away: every process with a database looks, and the first to notice tells. */
 
-import type { Alerts } from '../alerts/index.ts';
+import type { Alerts } from '../alerts/contract.ts';
 import { type Clock, MINUTE } from '../clock.ts';
-import type { ScheduleBook } from '../db/schedule-types.ts';
+import type { AlertBook } from '../db/alert-types.ts';
 import { messageOf } from '../errors.ts';
 import { repeating, type Service } from '../lifecycle.ts';
 import type { Logger } from '../log.ts';
@@ -11,31 +11,33 @@ import type { Logger } from '../log.ts';
 export interface SchedulerNews {
   /** Of due times that were missed and not caught up; each once, by whoever comes first. */
   tellMissed(): Promise<void>;
-  backAgain(missingSince: string): Promise<void>;
+  /** The database has stored that a scheduler is back. */
+  backAgain(missingSince: string): void;
 }
 
-export function createSchedulerNews({ schedules, alerts }: { schedules: Pick<ScheduleBook, 'takeMissed'>; alerts: Alerts }): SchedulerNews {
+export interface SchedulerNewsDeps {
+  book: Pick<AlertBook, 'tellMissed'>;
+  alerts: Pick<Alerts, 'stored'>;
+  /** `ALERT_COOL_DOWN_MS` */
+  coolDownMs: number;
+  /** Default: the database's. */
+  clock?: Pick<Clock, 'now'> | undefined;
+}
+
+export function createSchedulerNews({ book, alerts, coolDownMs, clock }: SchedulerNewsDeps): SchedulerNews {
   return {
     async tellMissed() {
-      const missed = await schedules.takeMissed();
-      if (!missed) return;
-      const { runs, deals, from, until } = missed;
-      const message = `${runs} scheduled briefs of ${deals} deals, due from ${from} until ${until}, were missed and not caught up: no scheduler ran. SCHEDULE_CATCH_UP and its window say what is made up for; POST /api/queue/trigger-daily-briefs makes briefs now.`;
-      await alerts.raise({ kind: 'schedule_missed', message, details: { runs, deals, from, until } });
+      alerts.stored(await book.tellMissed({ coolDownMs }, isoTime(clock)));
     },
-    async backAgain(since) {
-      const message = `A scheduler is back. None had looked since ${since}.`;
-      await alerts.raise({ kind: 'scheduler_back', message, details: { since } });
+    backAgain(since) {
+      alerts.stored([{ kind: 'scheduler_missing', phase: 'over', details: { since } }]);
     },
   };
 }
 
-export interface SchedulerWatchDeps {
-  schedules: Pick<ScheduleBook, 'noticeMissing'>;
+export interface SchedulerWatchDeps extends Omit<SchedulerNewsDeps, 'book'> {
+  book: Pick<AlertBook, 'watchSchedulers'>;
   news: Pick<SchedulerNews, 'tellMissed'>;
-  alerts: Alerts;
-  /** Default: the database's. */
-  clock?: Pick<Clock, 'now'> | undefined;
   log: Logger;
 }
 
@@ -44,16 +46,15 @@ const MISSING_AFTER_MS = 3 * MINUTE;
 /** The first round, too: schedulers may start with this very process. */
 const ROUND_MS = MINUTE;
 
-export function createSchedulerWatch({ schedules, news, alerts, clock, log }: SchedulerWatchDeps): Service & { runOnce(): Promise<void> } {
+export function createSchedulerWatch(deps: SchedulerWatchDeps): Service & { runOnce(): Promise<void> } {
+  const { book, news, alerts, coolDownMs, clock, log } = deps;
   async function runOnce(): Promise<void> {
-    const since = await schedules.noticeMissing(MISSING_AFTER_MS, clock && new Date(clock.now()).toISOString());
-    if (since !== undefined) {
-      const message = `No scheduler has been seen since ${since}: scheduled briefs and chores wait. Start one (npm run scheduler, or a worker without SCHEDULER=off) and look into its log.`;
-      await alerts.raise({ kind: 'scheduler_missing', message, details: { since } });
-    }
+    alerts.stored(await book.watchSchedulers({ afterMs: MISSING_AFTER_MS, coolDownMs }, isoTime(clock)));
     // Of a scheduler that ended before it could.
     await news.tellMissed();
   }
   const round = () => runOnce().catch((error: unknown) => log.warn({ error: messageOf(error) }, 'whether schedulers look could not be checked'));
   return { ...repeating('scheduler-watch', round, ROUND_MS), runOnce };
 }
+
+const isoTime = (clock: Pick<Clock, 'now'> | undefined): string | undefined => clock && new Date(clock.now()).toISOString();

@@ -7,6 +7,8 @@ import { PermanentError, RateLimitedError, UnavailableError } from '../errors.ts
 import type { Accounts } from '../oauth/contract.ts';
 import { jittered, networkCode } from '../provider-failure.ts';
 import type { Store } from '../queue/store/types.ts';
+import type { Tracer } from '../telemetry/contract.ts';
+import { providerCall } from '../telemetry/provider-call.ts';
 
 /** Durations in milliseconds. */
 export interface CallTimings {
@@ -77,6 +79,7 @@ export interface CallerDeps {
   /** What mends a refusal, for people; undefined: nothing better than the status is known. */
   advice?(failure: CallFailure, call: Pick<Call<unknown>, 'method' | 'fields'>): string | undefined;
   timings?: Partial<CallTimings> | undefined;
+  tracer?: Tracer | undefined;
   /** 0 to 1; for tests. */
   random?: () => number;
 }
@@ -157,7 +160,8 @@ export function createCaller(deps: CallerDeps): Caller {
     const deadline = deadlineOf(signal, timings.timeoutMs);
     try {
       calls += 1;
-      return { outcome: 'done', value: await call.send(token, deadline.signal) };
+      const send = () => call.send(token, deadline.signal);
+      return { outcome: 'done', value: await providerCall(deps.tracer, deps.label, call.method, send) };
     } catch (error) {
       signal.throwIfAborted();
       const failure = deps.failureOf(error);

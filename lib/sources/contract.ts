@@ -9,6 +9,7 @@ import type { Mailboxes } from '../mail/contract.ts';
 import type { Access } from '../oauth/access.ts';
 import type { Accounts } from '../oauth/contract.ts';
 import type { Store } from '../queue/store/types.ts';
+import type { Tracer } from '../telemetry/contract.ts';
 import type { CallTimings } from './calls.ts';
 
 /** What is stored of a mail. */
@@ -159,6 +160,7 @@ export interface SourceDeps {
   googleRootUrl: string | undefined;
   graphBaseUrl: string | undefined;
   timings?: Partial<CallTimings> | undefined;
+  tracer?: Tracer | undefined;
 }
 
 export interface ConnectOptions<S> {

@@ -89,7 +89,7 @@ describe('who may call what', () => {
     expect((await api.call('GET', `/api/queue/${QUEUE}/events`, { jwt: alice.jwt })).status).toBe(403);
   });
 
-  it.each(['/api/queue/stats', '/metrics', '/admin/queues', '/admin/queues/api/queues', '/admin/queues/static/images/logo.svg'])(
+  it.each(['/api/queue/stats', '/metrics', '/metrics/scale', '/admin/queues', '/admin/queues/api/queues', '/admin/queues/static/images/logo.svg'])(
     '%s: services and people with the password',
     async (path) => {
       expect(await statuses('GET', path)).toEqual({

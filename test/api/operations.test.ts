@@ -41,6 +41,18 @@ describe('health', () => {
     expect((await api.call('GET', '/health/live', { key: null })).body).toEqual({ success: true, data: { live: true } });
   });
 
+  it('live says no where the workers of this process have gone silent', async () => {
+    let silent: string[] = [];
+    const other = await startApi({ deps: { workers: { lastPoll: async () => undefined, silent: () => silent } } });
+    expect((await other.call('GET', '/health/live', { key: null })).status).toBe(200);
+    silent = ['review-ai'];
+    expect(await other.call('GET', '/health/live', { key: null })).toMatchObject({
+      status: 503,
+      body: { success: false, error: { code: 'not_live', message: 'Jobs wait and are not fetched.' } },
+    });
+    await other.stop();
+  });
+
   it('ready tells the known which part is not, and the unknown only that', async () => {
     const ready = async (key?: null) => api.call('GET', '/health/ready', key === null ? { key } : {});
     expect(await ready()).toMatchObject({ status: 200, body: { data: { ready: true, checks: { queue: 'ok', database: 'ok' } } } });
@@ -87,7 +99,8 @@ describe('health', () => {
 
   it('metrics are handed out as they are rendered', async () => {
     const { status, headers, body } = await api.call('GET', '/metrics');
-    expect([status, headers.get('content-type'), body]).toEqual([200, 'text/plain; version=0.0.4; charset=utf-8', 'hivepulse_up 1\n']);
+    expect([status, headers.get('content-type')]).toEqual([200, 'text/plain; version=0.0.4; charset=utf-8']);
+    expect(body).toContain('hivepulse_queue_jobs{queue="story-enhancement",state="waiting"}');
   });
 });
 

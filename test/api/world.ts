@@ -9,6 +9,7 @@ import { type Clock, systemClock } from '../../lib/clock.ts';
 import type { QueueName } from '../../lib/jobs/define.ts';
 import { queues, readyKinds } from '../../lib/jobs/index.ts';
 import { type Logger, silentLogger } from '../../lib/log.ts';
+import { createMetrics } from '../../lib/metrics/index.ts';
 import { createRedisBackend } from '../../lib/queue/backend/redis.ts';
 import { createEnqueue } from '../../lib/queue/enqueue.ts';
 import type { AnyProcessor } from '../../lib/queue/runner.ts';
@@ -90,8 +91,8 @@ export async function startApi(
   };
   const api = { publicUrl: options.publicUrl, corsOrigins: [...options.corsOrigins] };
   const oauth = createOAuth(
-    { tokenKeys: [], google: {}, microsoft: { tenantId: 'common' }, alerts: {}, ...overrides.oauth, api },
-    { backend, db },
+    { tokenKeys: [], google: {}, microsoft: { tenantId: 'common' }, ...overrides.oauth, api },
+    { backend, db, alerts: { stored: () => undefined } },
     log,
   );
   const files = await mkdtemp(join(tmpdir(), 'hivepulse-api-'));
@@ -103,7 +104,13 @@ export async function startApi(
     boardQueues: () => [backend.queue(QUEUE)],
     scoreStory: scoreLocally,
     ai: { openAiConfigured: false, testOpenAi: async () => ({ configured: false, ok: false, message: 'OPENAI_API_KEY is not set' }) },
-    metrics: { render: async () => 'hivepulse_up 1\n', contentType: 'text/plain; version=0.0.4; charset=utf-8' },
+    metrics: createMetrics({
+      facts: queue.facts,
+      store: backend,
+      outbox: () => db.outbox.backlogByQueue(readyKinds),
+      lastPoll: queue.lastPoll,
+      spentTodayUsd: () => db.ai.spentTodayUsd(clock.now()),
+    }),
     workers: { lastPoll: () => queue.lastPoll() },
     relay,
     oauth,

@@ -105,15 +105,17 @@ describe.each(worlds)('schedules on %s', (_, start) => {
   });
 
   it('what was missed and not caught up is written down, asks for nothing, and is told by one alert', async () => {
-    await book().takeMissed();
+    const tell = () => world.db.alerts.tellMissed({ coolDownMs: 0 });
+    await tell();
     const cron = ownCron();
     const { id } = await newDeal({ briefTime: cron });
     await startAll(cron, { outcome: 'skipped' });
     await startAll(cron, { outcome: 'asked' });
     expect(await rows('schedule_runs', 'deal_id', id)).toMatchObject([{ outcome: 'skipped', job_id: null }]);
     expect(await rows('deal_steps', 'deal_id', id)).toEqual([]);
-    const told = await Promise.all([book().takeMissed(), book().takeMissed(), book().takeMissed()]);
-    expect(told.filter(Boolean)).toEqual([{ runs: 1, deals: 1, from: DUE, until: DUE }]);
+    const told = (await Promise.all([tell(), tell(), tell()])).flat();
+    expect(told).toMatchObject([{ kind: 'schedule_missed', count: 1, details: { runs: 1, deals: 1 } }]);
+    expect(['from', 'until'].map((key) => new Date(String(told[0]?.details[key])).toISOString())).toEqual([DUE, DUE]);
   });
 
   it('nothing is due before a deal was made, resumed, or given this time and zone; a new name changes nothing', async () => {
@@ -188,13 +190,17 @@ describe.each(worlds)('schedules on %s', (_, start) => {
   it('that no scheduler looks is noticed by one, once, until one is back', async () => {
     const at = (minutes: number) => new Date(Date.parse('2028-01-01T08:00:00Z') + minutes * MINUTE).toISOString();
     await book().lookedUntil(at(0));
-    expect(await book().noticeMissing(3 * MINUTE, at(3))).toBeUndefined();
-    const noticed = await Promise.all([1, 2, 3].map(() => book().noticeMissing(3 * MINUTE, at(4))));
-    expect(noticed.filter(Boolean)).toEqual([at(0)]);
-    expect(await book().noticeMissing(3 * MINUTE, at(60))).toBeUndefined();
+    const watch = async (minutes: number) => {
+      const told = await world.db.alerts.watchSchedulers({ afterMs: 3 * MINUTE, coolDownMs: 60 * MINUTE }, at(minutes));
+      return told.map(({ phase, since }) => `${phase} ${since}`);
+    };
+    expect(await watch(3)).toEqual([]);
+    expect((await Promise.all([1, 2, 3].map(() => watch(4)))).flat()).toEqual([`firing ${at(0)}`]);
+    expect(await watch(60)).toEqual([]);
+    expect(await watch(64)).toEqual([`still ${at(0)}`]);
     expect(await book().lookedUntil(at(70))).toBe(at(0));
     expect(await book().lookedUntil(at(71))).toBeUndefined();
-    expect(await book().noticeMissing(3 * MINUTE, at(75))).toBe(at(71));
+    expect(await watch(75)).toEqual([`firing ${at(71)}`]);
   });
 
   it('a due chore is one run’s, also when its question is repeated', async () => {
@@ -325,7 +331,8 @@ describe.each(worlds)('schedules on %s', (_, start) => {
         remove_schedule: { p_id: schedule.id, p_user: null },
         ask_for_briefs: { p_asked: '{}' },
         looked_at_schedules: { p_now: DUE },
-        take_missed_runs: { p_alert: randomUUID() },
+        tell_missed_runs: { p_cool_down_ms: 0 },
+        take_alert_messages: { p_claim: randomUUID(), p_target: 'webhook', p_lease_ms: 1 },
       };
       for (const [name, args] of Object.entries(calls)) expect([name, (await browser.rpc(name, args)).error?.code]).toEqual([name, '42501']);
     });

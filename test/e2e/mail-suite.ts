@@ -115,6 +115,7 @@ export function mailSuite(queue: 'redis' | 'postgres'): void {
       const rows = await Promise.all(jobs.map((job) => world.settled(job)));
       for (const row of rows) expect(row).toMatchObject({ status: 'failed', attempts: 1 });
       expect(await world.db.connections.get(connectionId)).toMatchObject({ status: 'reauth_required' });
+      await eventually(() => world.alerts.length > alertsBefore);
       expect(world.alerts.slice(alertsBefore)).toHaveLength(1);
       const refused = await world.api.call('POST', '/api/analytics/jobs', {}, { 'x-user-id': userId });
       expect([refused.status, refused.body.error.code]).toEqual([409, 'reauth_required']);

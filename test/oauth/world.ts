@@ -64,16 +64,16 @@ export async function connectAccount(
 
 /** The accounts of one process: all that it shares with others are database and store. */
 export function processOf(
-  shared: { db: Pick<Db, 'connections'>; store: Store; vault: Vault; at: StandIn; log: Logger },
-  options: Partial<AccountsDeps> & { webhookUrl?: string; timeoutMs?: number } = {},
+  shared: { db: Pick<Db, 'alerts' | 'connections'>; store: Store; vault: Vault; at: StandIn; log: Logger },
+  options: Partial<AccountsDeps> & { timeoutMs?: number } = {},
 ) {
-  const { webhookUrl, timeoutMs, ...deps } = options;
+  const { timeoutMs, ...deps } = options;
   return createAccounts({
     connections: shared.db.connections,
     vault: shared.vault,
     store: shared.store,
     providers: clientOf(shared.at, timeoutMs === undefined ? {} : { timeoutMs }),
-    alerts: createAlerts({ log: shared.log, webhookUrl }),
+    alerts: createAlerts({ book: shared.db.alerts, poke: () => undefined, targets: [], publicUrl: '', clock: systemClock, log: shared.log }),
     clock: systemClock,
     log: shared.log,
     timing: { pollMs: 5 },

@@ -113,6 +113,44 @@ export function jobSuite(name: string, open: () => Promise<QueuePlace>): void {
       expect(sink.failures).toMatchObject([{ jobId: hopeless.jobId, attempts: 3, run: 1, error: 'the other side is away' }]);
     });
 
+    it('tells of each attempt whether the job had been started before, at its end how long it all took, and of a failure for good once', async () => {
+      const told: { outcome: string; firstStart: boolean; whole: boolean }[] = [];
+      const failed: unknown[] = [];
+      let running = 0;
+      let ways = ['snooze', 'fail', 'succeed'];
+      const { reconciler } = await work(
+        async () => {
+          expect(running).toBe(1);
+          const way = ways.shift();
+          if (way === 'snooze') return snooze(1);
+          if (way === 'succeed') return 'done';
+          throw way === 'end' ? new PermanentError('no such story') : new UnavailableError('the other side is away');
+        },
+        {
+          onAttempt: ({ outcome, firstStart, totalMs }) => told.push({ outcome, firstStart, whole: totalMs !== undefined }),
+          onStart: () => {
+            running += 1;
+            return () => {
+              running -= 1;
+            };
+          },
+          onFailed: (kind) => failed.push(kind),
+        },
+      );
+      expect(await ended((await add('tried thrice')).jobId)).toBe('done');
+      expect(told).toEqual([
+        { outcome: 'snooze', firstStart: true, whole: false },
+        { outcome: 'retry', firstStart: false, whole: false },
+        { outcome: 'done', firstStart: false, whole: true },
+      ]);
+      ways = ['end'];
+      await expect(ended((await add('hopeless')).jobId)).rejects.toBeInstanceOf(JobFailedError);
+      expect(await reconciler.runOnce()).toBe(0);
+      expect(told.at(-1)).toEqual({ outcome: 'failed', firstStart: true, whole: true });
+      expect(failed).toEqual([{ queue: QUEUE, name: 'probe' }]);
+      await vi.waitFor(() => expect(running).toBe(0));
+    });
+
     it('does not try again after an error that cannot pass', async () => {
       const sink = memorySink();
       await work(

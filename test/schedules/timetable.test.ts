@@ -26,6 +26,7 @@ const timetable = (changes: Partial<TimetableDeps> = {}) =>
       poked += 1;
     },
     deliverDue: async () => ({ sent: 1, failed: 0, postponed: 0 }),
+    lookForAlerts: async () => ({ told: 0 }),
     renewSourceWatches: async ({ signal }) => ({ started: signal.aborted ? 0 : 2, renewed: 1, failed: 0 }),
     clock: createFakeClock(),
     log: silentLogger,

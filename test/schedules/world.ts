@@ -1,5 +1,6 @@
 import type { Ai } from '../../lib/ai/contract.ts';
-import type { Alert } from '../../lib/alerts/index.ts';
+import type { AlertNews } from '../../lib/alerts/contract.ts';
+import { MINUTE } from '../../lib/clock.ts';
 import type { NewDeal } from '../../lib/db/deal-types.ts';
 import type { BriefDefaults } from '../../lib/db/schedule-types.ts';
 import { deadlineIn } from '../../lib/lifecycle.ts';
@@ -19,6 +20,7 @@ import { createFakeClock, type FakeClock } from '../support/clock.ts';
 
 const DEFAULTS: BriefDefaults = { cron: '0 8 * * *', timeZone: 'America/New_York' };
 const QUEUE = 'daily-brief';
+export const COOL_DOWN_MS = 60 * MINUTE;
 /** Later than the rows that tests store: these are as old as the machine’s clock says. */
 const START = '2027-06-01T00:00:00Z';
 
@@ -36,9 +38,9 @@ export async function startScheduleWorld(kind: 'redis' | 'postgres') {
   const world = await startRelayWorld(kind);
   const { db, sql, backend } = world;
   const clock = createFakeClock(START);
-  const alerts: Alert[] = [];
-  const raising = { raise: async (alert: Alert) => void alerts.push(alert) };
-  const news = createSchedulerNews({ schedules: db.schedules, alerts: raising });
+  const alerts: AlertNews[] = [];
+  const telling = { book: db.alerts, alerts: { stored: (news: readonly AlertNews[]) => void alerts.push(...news) }, coolDownMs: COOL_DOWN_MS, clock };
+  const news = createSchedulerNews(telling);
   const moveTo = (time: string) => clock.advance(Date.parse(time) - clock.now());
 
   return {
@@ -57,7 +59,7 @@ export async function startScheduleWorld(kind: 'redis' | 'postgres') {
         clock,
         log,
       }),
-    newWatch: () => createSchedulerWatch({ schedules: db.schedules, news, alerts: raising, clock, log: silentLogger }),
+    newWatch: () => createSchedulerWatch({ ...telling, news, log: silentLogger }),
     /** One worker process’s part for briefs, with the processor that ships. */
     startBriefWorker: () => startBriefWorker(world, clock),
     newDeal: (changes: Partial<NewDeal> = {}) =>
@@ -75,7 +77,7 @@ export async function startScheduleWorld(kind: 'redis' | 'postgres') {
     clear: async (): Promise<void> => {
       await backend.ready(5_000);
       await backend.queue(QUEUE).obliterate({ force: true });
-      await sql`truncate deals, schedules, schedule_runs, deal_steps, job_outbox cascade`;
+      await sql`truncate deals, schedules, schedule_runs, deal_steps, job_outbox, hivepulse_alerts, hivepulse_alert_messages cascade`;
       await sql`update scheduler_state set looked_at = null, defaults = '{}', missing_since = null, alert_id = null`;
       alerts.length = 0;
       moveTo(START);

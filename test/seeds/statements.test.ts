@@ -79,10 +79,10 @@ describe.each([
     await expect(world.sql`select from jobs where user_id = ${user}`).resolves.toHaveLength(0);
   });
 
-  it('does what the README says of jobs by SQL', async () => {
+  it('does what the page on jobs in the database says', async () => {
     const user = randomUUID();
     await world.sql`select grant_credits(${user}, 6)`;
-    const [transaction = '', again = '', cancel = ''] = readmeSql({ user, story: (await world.createStory()).id });
+    const [transaction = '', again = '', cancel = ''] = pageSql({ user, story: (await world.createStory()).id });
     const job = (await inOneSession(transaction)).find((row) => row?.id)?.id ?? '';
     const balance = async () => (await world.sql`select balance from user_credits where user_id = ${user}`)[0]?.balance;
     await expect(ended(job)).resolves.toBe('completed');
@@ -241,9 +241,9 @@ const googleEnvironment = (google: GoogleStandIn) => ({
 const dealEnvironment = { DAILY_BRIEF_TIME: '0 8 * * *', TIMEZONE: 'America/New_York' };
 
 /** The transaction, and the two statements that set a row back and cancel it; `…` is left for the job's id. */
-function readmeSql({ user, story }: { user: string; story: string }): string[] {
-  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
-  const block = readme.match(/```sql\n(begin;[^`]*)```/)?.[1] ?? '';
+function pageSql({ user, story }: { user: string; story: string }): string[] {
+  const page = readFileSync(new URL('../../docs/outbox.md', import.meta.url), 'utf8');
+  const block = page.match(/```sql\n(begin;[^`]*)```/)?.[1] ?? '';
   const [transaction = '', rest = ''] = block.split(/(?<=commit;)/);
   const filled = transaction.replace("values ('…'", `values ('${user}'`).replace('"storyId": "…"', `"storyId": "${story}"`);
   return [filled, ...rest.split('\n').flatMap((line) => /^update [^;]*/.exec(line)?.[0] ?? [])];

@@ -1,7 +1,7 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { openLite } from '../../lib/db/lite.ts';
+import { createLiteServer } from '../../lib/db/lite-server.ts';
 import { migrate } from '../../lib/db/migrate.ts';
+import { deadlineIn } from '../../lib/lifecycle.ts';
 
 /** A Supabase API of one's own over real HTTP: @supabase/lite in front of a real Postgres. */
 export interface LiteServer {
@@ -14,20 +14,19 @@ export interface LiteServer {
   stop(): Promise<void>;
 }
 
+const STOP_WITHIN_MS = 5_000;
+
 /** Migrates the database first. */
 export async function startLiteServer(databaseUrl: string): Promise<LiteServer> {
   await migrate({ databaseUrl });
   const { db, fetch, serviceKey, publishableKey, jwtSecret } = await openLite({ databaseUrl });
-  const server = createServer((request, response) => {
-    relay(fetch, request, response).catch((error: unknown) => response.destroy(error instanceof Error ? error : undefined));
+  const server = createLiteServer({ fetch }, async () => {
+    await db.check();
   });
-  // As gateways do; Node by itself hangs up on a quiet client after 5 s.
-  server.keepAliveTimeout = 60_000;
-  const port = await listen(server);
+  const port = await server.listen(0, '127.0.0.1');
   let stopping: Promise<void> | undefined;
   const end = async () => {
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
+    await server.stop(deadlineIn(STOP_WITHIN_MS));
     await db.close();
   };
   return {
@@ -41,24 +40,4 @@ export async function startLiteServer(databaseUrl: string): Promise<LiteServer> 
       return stopping;
     },
   };
-}
-
-function listen(server: Server): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    // An address is a string only for sockets in the file system.
-    server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port));
-  });
-}
-
-async function relay(fetch: typeof globalThis.fetch, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk);
-  const headers = new Headers();
-  for (const [name, value] of Object.entries(request.headers)) headers.set(name, Array.isArray(value) ? value.join(', ') : (value ?? ''));
-  const { method = 'GET', url = '/' } = request;
-  const body = method === 'GET' || method === 'HEAD' ? null : Buffer.concat(chunks);
-  const answer = await fetch(`http://${request.headers.host}${url}`, { method, headers, body });
-  response.writeHead(answer.status, Object.fromEntries(answer.headers));
-  response.end(Buffer.from(await answer.arrayBuffer()));
 }

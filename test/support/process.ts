@@ -27,7 +27,7 @@ export interface TestProcess {
 }
 
 export interface ProcessOptions {
-  /** All it gets besides PATH, HOME, TMPDIR and the compile cache: the developer's own settings never leak into a test. */
+  /** All it gets besides PATH, HOME, TMPDIR and what `test/global-setup.ts` sets: the developer's own settings never leak into a test. */
   env?: Readonly<Record<string, string>>;
   cwd?: string;
 }
@@ -104,9 +104,9 @@ function exitOf(child: ChildProcess): Promise<Exit> {
   return exit;
 }
 
-/** Of this process's environment, for our mains. `NODE_COMPILE_CACHE` makes them start in half the time, see `test/global-setup.ts`. */
+/** Of this process's environment, for our mains. What `NODE_COMPILE_CACHE` and `LITE_AUTH_BCRYPT_COST` spare them, `test/global-setup.ts` says. */
 export function inherited(): Record<string, string> {
-  const names = ['PATH', 'HOME', 'TMPDIR', 'NODE_COMPILE_CACHE'];
+  const names = ['PATH', 'HOME', 'TMPDIR', 'NODE_COMPILE_CACHE', 'LITE_AUTH_BCRYPT_COST'];
   return Object.fromEntries(names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])));
 }
 

@@ -10,6 +10,7 @@ import { createCancelWatch } from '../../lib/queue/cancel-watch.ts';
 import { createFailureRecorder, type FailureSink } from '../../lib/queue/dead-letters.ts';
 import type { QueueSettings } from '../../lib/queue/enqueue.ts';
 import { createCaps } from '../../lib/queue/fair/caps.ts';
+import type { Pulse } from '../../lib/queue/pulse.ts';
 import { createReconciler } from '../../lib/queue/reconciler.ts';
 import { type AnyProcessor, type AttemptReport, createRunner } from '../../lib/queue/runner.ts';
 import { createActiveRuns } from '../../lib/queue/runs.ts';
@@ -62,6 +63,9 @@ export interface WorkerOptions {
   timeoutMs?: number;
   sink?: FailureSink;
   onAttempt?: (report: AttemptReport) => void;
+  onStart?: () => () => void;
+  onFailed?: (kind: { queue: string; name: string }) => void;
+  pulse?: Pick<Pulse, 'begin' | 'polls'>;
   lockDurationMs?: number;
   stalledIntervalMs?: number;
   /** Jobs of one user that run at a time. */
@@ -76,7 +80,8 @@ export interface WorkerOptions {
 export async function startWorker(backend: QueueBackend, processor: AnyProcessor<unknown>, options: WorkerOptions = {}) {
   const runs = createActiveRuns();
   const sink = options.sink ?? memorySink();
-  const failures = createFailureRecorder({ sink, processor: () => processor, deps: {}, log: silentLogger });
+  const { onFailed } = options;
+  const failures = createFailureRecorder({ sink, processor: () => processor, deps: {}, log: silentLogger, ...(onFailed ? { onFailed } : {}) });
   const runner = createRunner({
     processor: () => processor,
     deps: {},
@@ -88,6 +93,7 @@ export async function startWorker(backend: QueueBackend, processor: AnyProcessor
     log: silentLogger,
     find: findProbe,
     ...(options.onAttempt ? { onAttempt: options.onAttempt } : {}),
+    ...(options.onStart ? { onStart: options.onStart } : {}),
     ...(options.maxPerKey ? { caps: capsOf(backend, options.maxPerKey, options.uncalledMs) } : {}),
   });
   const workers = createQueueWorkers({
@@ -99,6 +105,7 @@ export async function startWorker(backend: QueueBackend, processor: AnyProcessor
     clock: systemClock,
     log: silentLogger,
     workerId: 'test-worker',
+    ...(options.pulse ? { pulse: options.pulse } : {}),
     ...(options.lockDurationMs ? { lockDurationMs: options.lockDurationMs } : {}),
     ...(options.stalledIntervalMs ? { stalledIntervalMs: options.stalledIntervalMs } : {}),
   });

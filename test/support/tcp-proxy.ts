@@ -13,6 +13,11 @@ export interface TcpProxy {
   /** Holds bytes back, in order, until `resume()`; connections stay open, as when a cable is pulled. `replies` holds only what the server says. */
   pause(direction?: Direction): void;
   resume(): void;
+  /**
+   * From now on nothing arrives any more on connections whose client has said one of the `marks`, or says it later; whatever is on its way is lost. As when
+   * something in between has forgotten them: both ends still hold them for open. The others go on. `resume()` ends it for connections made afterwards.
+   */
+  swallow(): void;
   /** Stops listening: new connections are refused, as when the server is down. Open ones stay: see `cut()`. */
   refuse(): Promise<void>;
   /** Listens again, on the same port. */
@@ -25,17 +30,29 @@ export interface TcpProxy {
 }
 
 export type Direction = 'both' | 'requests' | 'replies';
+interface Connection {
+  deaf: boolean;
+}
 type OneWay = Exclude<Direction, 'both'>;
 
-export async function startProxy(targetPort: number): Promise<TcpProxy> {
+/** `marks`: see `swallow`. Each is looked for in what arrives at once. */
+export async function startProxy(targetPort: number, { marks = [] }: { marks?: readonly string[] } = {}): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
   const watchers = new Set<(chunk: Buffer) => void>();
   const gates = { requests: createGate(), replies: createGate() };
+  const marked = new Set<Connection>();
+  let swallowing = false;
   let delayMs = 0;
   let server: Server | undefined;
   let port = 0;
 
-  const forward = (from: Socket, to: Socket, way: OneWay) => {
+  const note = (connection: Connection, said: Buffer) => {
+    if (!marks.some((mark) => said.includes(mark))) return;
+    marked.add(connection);
+    if (swallowing) connection.deaf = true;
+  };
+
+  const forward = (from: Socket, to: Socket, way: OneWay, connection: Connection) => {
     let sent = Promise.resolve();
     const later = (action: () => void) => {
       const due = performance.now() + delayMs;
@@ -47,13 +64,15 @@ export async function startProxy(targetPort: number): Promise<TcpProxy> {
       });
     };
     from.on('data', (chunk) => {
-      later(() => to.write(chunk));
+      if (way === 'requests') note(connection, chunk);
+      later(() => connection.deaf || to.write(chunk));
       if (way === 'requests') for (const watcher of watchers) watcher(chunk);
     });
     from.on('end', () => later(() => to.end()));
     from.on('error', () => to.destroy());
     from.on('close', () => {
       sockets.delete(from);
+      marked.delete(connection);
       later(() => to.destroy());
     });
   };
@@ -61,8 +80,9 @@ export async function startProxy(targetPort: number): Promise<TcpProxy> {
   const join = (client: Socket) => {
     const upstream = connect({ port: targetPort, host: '127.0.0.1', allowHalfOpen: true });
     for (const socket of [client, upstream]) sockets.add(socket.setNoDelay());
-    forward(client, upstream, 'requests');
-    forward(upstream, client, 'replies');
+    const connection = { deaf: false };
+    forward(client, upstream, 'requests', connection);
+    forward(upstream, client, 'replies', connection);
   };
 
   const accept = async () => {
@@ -79,6 +99,7 @@ export async function startProxy(targetPort: number): Promise<TcpProxy> {
     for (const socket of sockets) socket.destroy();
   };
   const resume = () => {
+    swallowing = false;
     for (const gate of Object.values(gates)) gate.open();
   };
 
@@ -95,6 +116,10 @@ export async function startProxy(targetPort: number): Promise<TcpProxy> {
       if (direction !== 'requests') gates.replies.close();
     },
     resume,
+    swallow: () => {
+      swallowing = true;
+      for (const connection of marked) connection.deaf = true;
+    },
     refuse,
     accept,
     delay: (ms) => {

@@ -34,6 +34,8 @@ export interface WorldOptions {
   queue: 'redis' | 'postgres';
   /** Redis keeps its data over `kill` and `restart`. */
   appendOnly?: boolean;
+  /** The variables that name a Redis of the caller's own (a cluster, Sentinels); then none is started. */
+  redisAt?: Readonly<Record<string, string>>;
   /** Queues in a Postgres of their own, the tables behind a Supabase API on another. Default: one Postgres for both, known by `DATABASE_URL` alone. */
   queueApart?: boolean;
   /** Added to each answer of the LLM server, in milliseconds. Default 0. */
@@ -121,17 +123,17 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   await options.before?.(database.url);
   const [lite, redis, llm] = await Promise.all([
     startLiteServer(database.url).then(later),
-    options.queue === 'redis' ? startRedis({ appendOnly: options.appendOnly ?? false }).then(later) : undefined,
+    options.queue === 'redis' && !options.redisAt ? startRedis({ appendOnly: options.appendOnly ?? false }).then(later) : undefined,
     startLlm().then(later),
   ]);
   const queuePostgres = options.queueApart ? later(await startPostgres()) : database;
-  if (!redis) await migrateQueueSchema(queuePostgres.url);
+  if (options.queue === 'postgres') await migrateQueueSchema(queuePostgres.url);
   llm.answerWith(JUDGEMENT);
   const supabase = later(await startProxy(lite.port));
   const env: Readonly<Record<string, string>> = {
     ...baseEnvironment(),
-    ...(redis || options.queueApart ? supabaseAt(supabase, lite) : {}),
-    ...(redis ? { REDIS_URL: redis.url } : { QUEUE_BACKEND: 'postgres', DATABASE_URL: queuePostgres.url }),
+    ...(options.queue === 'redis' || options.queueApart ? supabaseAt(supabase, lite) : {}),
+    ...(options.redisAt ?? (redis ? { REDIS_URL: redis.url } : { QUEUE_BACKEND: 'postgres', DATABASE_URL: queuePostgres.url })),
     OPENAI_BASE_URL: await slowly(llm, options.latencyMs, later),
     ...options.env,
   };
@@ -259,6 +261,8 @@ export function baseEnvironment(): Record<string, string> {
     SHUTDOWN_TIMEOUT_MS: '10000',
     // Chores that come due while a test runs would be work that it does not expect.
     SCHEDULER: 'off',
+    // The thread that watches the event loop costs each of the hundreds of processes 0.1 s.
+    WORKER_SILENT_AFTER_MS: '0',
   };
 }
 

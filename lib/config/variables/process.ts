@@ -1,5 +1,5 @@
 import { isQueueName, queueNames } from '../../jobs/index.ts';
-import { anyText, cron, flag, list, matching, milliseconds, oneOf, port, timeZone, url, webUrl, wholeNumber } from '../values.ts';
+import { anyText, cron, flag, list, matching, milliseconds, oneOf, port, share, timeZone, url, webUrl, wholeNumber } from '../values.ts';
 import { variable } from '../variable.ts';
 import { allQueuesVariables } from './queues.ts';
 
@@ -47,6 +47,11 @@ export const workerVariables = {
   WORKER_QUEUES: variable(queueList, { meaning: 'Serve only these queues, separated by commas. Not set: all.' }),
   ...allQueuesVariables,
   WORKER_PORT: variable(wholeNumber(0, 65_535), { meaning: 'Health and metrics of a worker or scheduler process; 0 = off.', default: '0' }),
+  WORKER_SILENT_AFTER_MS: variable(milliseconds(0), {
+    meaning:
+      'A worker that has free places and fetches nothing for so long, in ms, although jobs wait, counts as silent: it is not live any more, ends with code 70, and its supervisor starts it again. So does one whose event loop stands still for so long. Short: a slow start of Redis ends healthy workers; 0: never.',
+    default: '120000',
+  }),
   POLL_INTERVAL_MS: variable(milliseconds(100), {
     meaning: 'How often rows that wait in the database are looked for, in ms. Short: load on the database; long: late starts.',
     default: '5000',
@@ -100,14 +105,44 @@ export const logVariables = {
   }),
   LOG_FILE: variable(anyText, { meaning: 'Log to this file instead of standard output.' }),
   DEBUG_SCORING: variable(flag, { meaning: 'Log the scoring of stories at level debug, whatever LOG_LEVEL says.', default: 'false' }),
-  OTEL_EXPORTER_OTLP_ENDPOINT: variable(webUrl('http://localhost:4318'), { meaning: 'OpenTelemetry traces are sent there.' }),
+  OTEL_EXPORTER_OTLP_ENDPOINT: variable(webUrl('http://localhost:4318'), {
+    meaning: 'OpenTelemetry traces are sent there (OTLP over HTTP, to /v1/traces below it). Not set: none are made.',
+  }),
+  OTEL_EXPORTER_OTLP_HEADERS: variable(anyText, { meaning: 'Headers of those requests as name=value,name=value: most often a key.', secret: true }),
+  OTEL_SERVICE_NAME: variable(anyText, {
+    meaning: 'Name of this service in traces. Not set: hivepulse-worker, hivepulse-api, hivepulse-scheduler or hivepulse.',
+  }),
+  OTEL_TRACES_SAMPLER_ARG: variable(share, {
+    meaning: 'Share of traces that are kept, from 0 to 1; a trace is kept whole or not at all.',
+    default: '1',
+  }),
   ALERT_WEBHOOK_URL: variable(webUrl('https://hooks.slack.com/services/…'), {
     meaning: 'Alerts are posted there as Slack-compatible JSON.',
     secret: true,
   }),
+  ALERT_EMAIL_TO: variable(list(matching(/^[^\s<>@,]+@[^\s<>@,]+$/, 'an address such as ops@example.com')), {
+    meaning: 'Alerts are mailed to these addresses, separated by commas, through SMTP_URL, from BRIEF_FROM.',
+  }),
+  ALERT_WAITING: variable(wholeNumber(0, 1_000_000_000), {
+    meaning: 'An alert when more jobs than these wait in one queue; 0: never.',
+    default: '100',
+  }),
+  ALERT_OLDEST_MS: variable(milliseconds(0), {
+    meaning: 'An alert when a job that could start has waited for longer, in ms. Short: a burst is an alert; 0: never.',
+    default: '900000',
+  }),
+  ALERT_FAILURE_RATE: variable(share, {
+    meaning:
+      'An alert when of the jobs of a queue that ended within a quarter of an hour (20 at least) more than this share failed for good; 0: never.',
+    default: '0.2',
+  }),
+  ALERT_COOL_DOWN_MS: variable(milliseconds(60_000), {
+    meaning: 'While a trouble goes on it is told again after so long, in ms. Trouble that is over is told once.',
+    default: '3600000',
+  }),
   SMTP_URL: variable(url(['smtp:', 'smtps:'], 'smtps://user:password@mail.example.com'), {
     meaning:
-      'Briefs are mailed through it, to the addresses that their deals name, from BRIEF_FROM. smtps: is encrypted from the start; smtp: where the server offers it, with ?requireTLS=true or not at all.',
+      'Briefs are mailed through it, to the addresses that their deals name, and alerts to ALERT_EMAIL_TO, from BRIEF_FROM. smtps: is encrypted from the start; smtp: where the server offers it, with ?requireTLS=true or not at all.',
     secret: true,
   }),
   HIVEPULSE_ALLOW_VARIABLES: variable(list(anyText), {

@@ -1,5 +1,7 @@
 import type { Accounts } from '../../oauth/contract.ts';
 import { jittered } from '../../provider-failure.ts';
+import type { Tracer } from '../../telemetry/contract.ts';
+import { providerCall } from '../../telemetry/provider-call.ts';
 import type { GmailClient } from './client.ts';
 import { type Asked, failing, refused, timedOut, unreachable } from './errors.ts';
 import { type Failure, isLimited, type LimitNotice, mayPass, readFailure } from './failure.ts';
@@ -11,6 +13,7 @@ export interface CallerDeps extends Pick<PaceDeps, 'clock' | 'timings' | 'pause'
   pace: Pace;
   client: () => Promise<GmailClient>;
   signal: AbortSignal;
+  tracer?: Tracer | undefined;
   /** Counts what is sent. */
   spent: { units: number; calls: number };
 }
@@ -51,7 +54,8 @@ export function createCaller(deps: CallerDeps): Caller {
     spent.calls += 1;
     const deadline = AbortSignal.timeout(call.timeoutMs ?? timings.timeoutMs);
     try {
-      return { outcome: 'done', value: await call.send(client, AbortSignal.any([signal, deadline]), token) };
+      const send = () => call.send(client, AbortSignal.any([signal, deadline]), token);
+      return { outcome: 'done', value: await providerCall(deps.tracer, 'Gmail', call.method, send) };
     } catch (error) {
       signal.throwIfAborted();
       const failure = failureOf(error, clock.now());

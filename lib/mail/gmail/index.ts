@@ -3,6 +3,7 @@
  * token, sends, and sorts what comes back (`failure.ts`); `read.ts` does so for batches, whose parts succeed and fail one by one.
  */
 import type { Accounts } from '../../oauth/contract.ts';
+import type { Tracer } from '../../telemetry/contract.ts';
 import type { Mailbox, Mailboxes } from '../contract.ts';
 import { createAsk } from './ask.ts';
 import { createCaller } from './call.ts';
@@ -17,6 +18,7 @@ export interface MailboxesDeps extends Omit<PaceDeps, 'timings'> {
   /** `GOOGLE_API_ROOT_URL`. Default `https://gmail.googleapis.com`. */
   apiRootUrl?: string | undefined;
   timings?: Partial<GmailTimings> | undefined;
+  tracer?: Tracer | undefined;
 }
 
 /** Light: Google's client is loaded by the first call of a mailbox. */

@@ -15,7 +15,7 @@ import { messageOf, PermanentError, UnavailableError } from '../../errors.ts';
 import type { QueueName } from '../../jobs/define.ts';
 import { deadlineIn, within } from '../../lifecycle.ts';
 import { type Logger, silentLogger } from '../../log.ts';
-import type { QueueBackend } from '../backend.ts';
+import type { QueueBackend, QueueTelemetry } from '../backend.ts';
 import { createPostgresFair } from '../fair/postgres.ts';
 import type { ShareOptions } from '../fair/types.ts';
 import { createPostgresStore } from '../store/postgres.ts';
@@ -25,6 +25,7 @@ import { assertQueueSchema } from './migrate.ts';
 import { createOutageLog } from './outage-log.ts';
 import type { QueuePool } from './pool.ts';
 import { createEventReader } from './postgres-events.ts';
+import { createPostgresLook, readQueueBytes } from './postgres-look.ts';
 import { retryDelay } from './retry.ts';
 
 /** All queues, workers, event readers and the store of a process on one pool, and one more connection to listen on. */
@@ -33,6 +34,8 @@ export type PostgresBackendOptions = {
   role?: 'producer' | 'worker';
   log?: Logger;
   sharing?: ShareOptions;
+  /** Traces of workers' jobs. */
+  telemetry?: QueueTelemetry | undefined;
 } & (
   | {
       /** A direct or session-mode connection: a transaction pooler has no LISTEN. */
@@ -53,6 +56,7 @@ const CLOSE_MS = 3_000;
 export function createPostgresBackend(options: PostgresBackendOptions): QueueBackend {
   const log = options.log ?? silentLogger;
   const outage = createOutageLog('Postgres', log);
+  const traces = options.telemetry ? { telemetry: options.telemetry } : {};
   const pool = 'pool' in options ? options.pool : createListenPool({ ...options, ...LIMITS[options.role ?? 'worker'], outage });
   const queues = new Map<QueueName, Queue>();
   const events = new Map<QueueName, QueueEvents>();
@@ -132,13 +136,15 @@ export function createPostgresBackend(options: PostgresBackendOptions): QueueBac
     },
     events: openEvents,
     worker(name, process, workerOptions) {
-      const worker = watch(new Worker(name, process, { ...workerOptions, connection: {}, autorun: false }, factory), `worker of ${name}`);
+      const worker = watch(new Worker(name, process, { ...workerOptions, ...traces, connection: {}, autorun: false }, factory), `worker of ${name}`);
       worker.on('closed', () => workers.delete(worker));
       workers.add(worker);
       return worker;
     },
     store: createPostgresStore(pool),
     fair: createPostgresFair(pool, options.sharing),
+    look: createPostgresLook(pool, options.sharing),
+    size: async () => ({ bytes: await readQueueBytes(pool) }),
     async ready(timeoutMs) {
       await pool.ready(timeoutMs);
       await schemaReady();

@@ -1,4 +1,5 @@
-import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
+import { Cluster, type ClusterOptions, Redis, type RedisOptions, ReplyError } from 'ioredis';
+import { waitForNodes } from './redis-cluster.ts';
 import { retryDelay } from './retry.ts';
 
 export type TlsSetting = true | { ca?: string; cert?: string; key?: string; rejectUnauthorized?: boolean };
@@ -54,12 +55,21 @@ export function openCommandClient(target: RedisTarget, limits: CommandLimits): R
     socketTimeout: limits.commandTimeoutMs,
   };
   // A cut must not be answered by sending again (retryDelayOnFailover), nor a loading node by waiting (enableReadyCheck).
-  return open(target, failFast, { enableOfflineQueue: false, retryDelayOnFailover: 0, redisOptions: { enableReadyCheck: false } });
+  const client = open(target, failFast, { enableOfflineQueue: false, retryDelayOnFailover: 0, redisOptions: { enableReadyCheck: false } });
+  return client instanceof Cluster ? waitForNodes(client) : client;
 }
 
 /** For BullMQ's workers and event readers, which wait out any outage; BullMQ duplicates it where it must block. */
 export function openWorkerClient(target: RedisTarget): RedisClient {
   return open(target, { maxRetriesPerRequest: null, connectTimeout: 5_000 }, {});
+}
+
+/** Answers of a Redis that executed nothing and will take the same command later: during a failover, while it loads, with too few replicas, or full. */
+const REFUSALS = new Set(['CLUSTERDOWN', 'MASTERDOWN', 'TRYAGAIN', 'LOADING', 'READONLY', 'NOREPLICAS', 'MISCONF', 'OOM']);
+
+/** Whether `error` says anything of the command: not so a lost connection, nor a Redis that refuses for now. */
+export function isAnswer(error: unknown): boolean {
+  return error instanceof ReplyError && error instanceof Error && !REFUSALS.has(error.message.split(' ', 1)[0] ?? '');
 }
 
 function open(target: RedisTarget, behaviour: Settings, clusterBehaviour: ClusterBehaviour): RedisClient {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { ReplyError } from 'ioredis';
 import { UnavailableError } from '../../errors.ts';
-import type { RedisClient } from './redis-connection.ts';
+import { isAnswer, type RedisClient } from './redis-connection.ts';
 
 export interface Script {
   lua: string;
@@ -31,12 +31,12 @@ function isUnknownScript(error: unknown): boolean {
   return error instanceof Error && error instanceof ReplyError && error.message.startsWith('NOSCRIPT');
 }
 
-/** What is no answer of Redis means that it could not be asked. */
+/** What is no answer to the command means that Redis could not be asked. */
 export async function available<T>(call: () => Promise<T>): Promise<T> {
   try {
     return await call();
   } catch (cause) {
-    if (cause instanceof ReplyError) throw cause;
+    if (isAnswer(cause)) throw cause;
     throw new UnavailableError('The queue store on Redis did not answer', { cause });
   }
 }

@@ -1,17 +1,18 @@
 import { Queue, QueueEvents, RedisConnection, Worker } from 'bullmq';
-import { Cluster, type Command, ReplyError } from 'ioredis';
+import { Cluster, type Command } from 'ioredis';
 import { messageOf, UnavailableError } from '../../errors.ts';
 import type { QueueName } from '../../jobs/define.ts';
 import { deadlineIn, within } from '../../lifecycle.ts';
 import { type Logger, silentLogger } from '../../log.ts';
-import type { QueueBackend } from '../backend.ts';
+import type { QueueBackend, QueueTelemetry } from '../backend.ts';
 import { createRedisFair } from '../fair/redis.ts';
 import type { ShareOptions } from '../fair/types.ts';
 import { createRedisStore } from '../store/redis.ts';
 import { readFromStart } from './events-cursor.ts';
 import { createOutageLog } from './outage-log.ts';
 import { checkRedis, MINIMUM_REDIS_VERSION } from './redis-check.ts';
-import { openCommandClient, openWorkerClient, type RedisClient, type RedisTarget } from './redis-connection.ts';
+import { isAnswer, openCommandClient, openWorkerClient, type RedisClient, type RedisTarget } from './redis-connection.ts';
+import { createRedisLook, readRedisMemory } from './redis-look.ts';
 
 /**
  * Two clients per process, each opened at first use: one for commands, which fails fast, and one for workers and events,
@@ -28,6 +29,8 @@ export interface RedisBackendOptions {
   role: 'producer' | 'worker';
   log?: Logger;
   sharing?: ShareOptions;
+  /** Traces of workers' jobs. */
+  telemetry?: QueueTelemetry | undefined;
 }
 
 const LIMITS = {
@@ -40,6 +43,7 @@ export function createRedisBackend(options: RedisBackendOptions): QueueBackend {
   const log = options.log ?? silentLogger;
   const outage = createOutageLog('Redis', log);
   const prefix = options.prefix ?? 'bull';
+  const traces = options.telemetry ? { telemetry: options.telemetry } : {};
   // The tag makes all keys of one queue land in one slot of a cluster, and different queues in different ones.
   const tagged = (name: QueueName) => `{${prefix}:${name}}`;
   // Hivepulse refuses older servers at boot; unless told, BullMQ would take the slow ways it has for version 5 wherever it skips the check.
@@ -112,7 +116,7 @@ export function createRedisBackend(options: RedisBackendOptions): QueueBackend {
     queue,
     events: openEvents,
     worker(name, process, workerOptions) {
-      const created = new Worker(name, process, { ...workerOptions, connection: blocking(), prefix: tagged(name), autorun: false });
+      const created = new Worker(name, process, { ...workerOptions, ...traces, connection: blocking(), prefix: tagged(name), autorun: false });
       created.on('error', onError(`worker of ${name}`));
       created.on('closed', () => workers.delete(created));
       workers.add(created);
@@ -120,6 +124,8 @@ export function createRedisBackend(options: RedisBackendOptions): QueueBackend {
     },
     store: createRedisStore({ client: commands, prefix }),
     fair: createRedisFair({ client: commands, queue, tag: tagged, ...(options.sharing ? { sharing: options.sharing } : {}) }),
+    look: createRedisLook({ client: commands, queue, sharing: options.sharing }),
+    size: () => readRedisMemory(commands()),
     ready: (timeoutMs) => waitUntilReady(commands(), timeoutMs),
     ping: async () => {
       await commands().ping();
@@ -160,7 +166,7 @@ function rememberDuplicates(client: RedisClient, seen: (duplicate: RedisClient) 
   return client;
 }
 
-/** ioredis reports a cut, a timeout and an offline client as bare `Error`s: what was no answer of the server is remembered here. */
+/** ioredis reports a cut, a timeout and an offline client as bare `Error`s: what was no answer to the command is remembered here. */
 function rememberLost(client: RedisClient, lost: WeakSet<object>): RedisClient {
   // One signature for both kinds of client: whatever follows the command is handed on as it came.
   const seam = client as { sendCommand(command: Command, ...rest: unknown[]): unknown };
@@ -168,7 +174,7 @@ function rememberLost(client: RedisClient, lost: WeakSet<object>): RedisClient {
   seam.sendCommand = (command, ...rest) => {
     const { reject } = command;
     command.reject = (error) => {
-      if (!(error instanceof ReplyError)) lost.add(error);
+      if (!isAnswer(error)) lost.add(error);
       reject(error);
     };
     return send(command, ...rest);

@@ -39,3 +39,13 @@ export function orderOf({ priority, timestamp }: { priority: number; timestamp: 
   const slot = Math.max(0, priority - 1);
   return Math.floor(slot / WIDTH) * LEVEL_STEP + Math.max(0, timestamp - EPOCH_MS) + (slot % FRACTION) / FRACTION;
 }
+
+/**
+ * Where the ranges of BullMQ's priorities begin whose oldest job stands at or near the range's head: those of the levels, and within the first
+ * level those of the priorities that callers give, for queues without turns.
+ */
+export function rangeStarts({ width }: Sharing): number[] {
+  const given = [...Array.from({ length: EXACT + 1 }, (_, index) => index), ...[EXACT, ...BOUNDS].map((bound) => bound + 1)];
+  const levels = Array.from({ length: LEVELS }, (_, level) => 1 + level * width);
+  return [...new Set([...given, ...levels])].sort((one, other) => one - other);
+}

@@ -14,7 +14,7 @@ import { createWatcher } from './watcher.ts';
 const PARALLEL = 10;
 
 export function connectDrive({ connectionId, settings, signal }: ConnectOptions<DriveSettings>, deps: SourceDeps): Connector {
-  const { accounts, store, clock, timings } = deps;
+  const { accounts, store, clock, timings, tracer } = deps;
   const call = createCaller({
     connectionId,
     accounts,
@@ -22,6 +22,7 @@ export function connectDrive({ connectionId, settings, signal }: ConnectOptions<
     clock,
     signal,
     timings,
+    tracer,
     label: 'Google Drive',
     limitKey: `account:google:${connectionId}`,
     failureOf: (error) => failureOf(error, clock.now()),

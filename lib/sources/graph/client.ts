@@ -25,6 +25,7 @@ export interface GraphDeps {
   /** So many calls at a time, in all processes together. */
   slots?: number;
   timings?: Partial<CallTimings> | undefined;
+  tracer?: CallerDeps['tracer'];
 }
 
 type Verb = 'get' | 'post' | 'patch' | 'delete';

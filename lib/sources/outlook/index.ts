@@ -17,8 +17,20 @@ export const outlook: SourceKind<OutlookSettings> & { type: 'outlook' } = {
   provider: 'microsoft',
   access: 'mail',
   settings: outlookSettings,
-  connect: async ({ connectionId, settings, signal }, { accounts, store, clock, graphBaseUrl: baseUrl, timings }) => {
-    const graph = createGraph({ connectionId, accounts, store, clock, signal, baseUrl, label: 'Outlook', access: 'mail', slots: AT_ONCE, timings });
+  connect: async ({ connectionId, settings, signal }, { accounts, store, clock, graphBaseUrl: baseUrl, timings, tracer }) => {
+    const graph = createGraph({
+      connectionId,
+      accounts,
+      store,
+      clock,
+      signal,
+      baseUrl,
+      label: 'Outlook',
+      access: 'mail',
+      slots: AT_ONCE,
+      timings,
+      tracer,
+    });
     const walk = createWalk({ graph, settings });
     const inLane = createLanes(AT_ONCE);
     const connector: Connector = {

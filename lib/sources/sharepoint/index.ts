@@ -15,8 +15,8 @@ const OPEN_AT_ONCE = 6;
 const WATCH_MS = 29 * DAY;
 
 async function connect({ connectionId, settings, signal }: ConnectOptions<SharepointSettings>, deps: SourceDeps): Promise<Connector> {
-  const { accounts, store, clock, graphBaseUrl: baseUrl, timings } = deps;
-  const graph = createGraph({ connectionId, accounts, store, clock, signal, baseUrl, label: LABEL, access: 'files', timings });
+  const { accounts, store, clock, graphBaseUrl: baseUrl, timings, tracer } = deps;
+  const graph = createGraph({ connectionId, accounts, store, clock, signal, baseUrl, label: LABEL, access: 'files', timings, tracer });
   let known: Place | undefined;
   const find = async (): Promise<Place> => {
     known = await findPlace(graph, settings);

@@ -1,16 +1,18 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Redis } from 'ioredis';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { UnavailableError } from '../../../lib/errors.ts';
 import { createRedisBackend } from '../../../lib/queue/backend/redis.ts';
 import { type RedisTarget, toRedisOptions } from '../../../lib/queue/backend/redis-connection.ts';
-import { findRedis } from '../../support/install.ts';
 import { freePort } from '../../support/port.ts';
+import { createService, QUEUE } from '../../support/queue-world.ts';
 import { type RedisServer, startRedis } from '../../support/redis.ts';
-import { startServer } from '../../support/server.ts';
+import { startRedisCluster } from '../../support/redis-cluster.ts';
+import { startSentinel } from '../../support/redis-sentinel.ts';
 import { roundTrip } from './suite.ts';
 
 function open(connection: RedisTarget) {
@@ -105,6 +107,7 @@ describe('Redis with Sentinel', () => {
     const primary = await redis();
     const replica = await redis(['--replicaof', '127.0.0.1', `${primary.port}`]);
     const sentinel = await startSentinel(primary.port);
+    onTestFinished(() => sentinel.stop());
     const backend = open({ sentinels: [{ host: '127.0.0.1', port: sentinel.port }], name: 'main' });
     await backend.ready(5_000);
     await roundTrip(backend, 'story-enhancement');
@@ -121,43 +124,27 @@ describe('Redis with Sentinel', () => {
   }, 90_000);
 });
 
-async function startSentinel(primaryPort: number) {
-  const dir = await folder();
-  const port = await freePort();
-  const file = join(dir, 'sentinel.conf');
-  const lines = [
-    `port ${port}`,
-    'bind 127.0.0.1',
-    `dir ${dir}`,
-    `sentinel monitor main 127.0.0.1 ${primaryPort} 1`,
-    'sentinel down-after-milliseconds main 500',
-    'sentinel failover-timeout main 3000',
-  ];
-  await writeFile(file, lines.join('\n'));
-  const client = new Redis(port, { lazyConnect: true, retryStrategy: () => 50, maxRetriesPerRequest: null });
-  client.on('error', () => undefined);
-  const answers = async () => {
-    const state = client.status === 'wait' ? await client.connect().catch(() => undefined) : undefined;
-    return state === undefined && client.status === 'ready';
-  };
-  const server = await startServer(findRedis(), [file, '--sentinel'], {}, answers);
-  onTestFinished(async () => {
-    client.disconnect();
-    await server.end('SIGKILL');
+describe('a Redis with fewer replicas than it may write with', () => {
+  it('counts as away: nothing is sent, and all goes on when there are enough', async () => {
+    const server = await redis(['--min-replicas-to-write', '1']);
+    const backend = open({ url: server.url });
+    const service = createService(backend);
+    const ask = (options = {}) => service.enqueue({ queue: QUEUE, name: 'row', payload: { key: 'a' }, options });
+    await expect(ask()).rejects.toMatchObject({ code: 'not_sent', retryable: true });
+    await expect(backend.store.acquire('place', 'holder', { limit: 1, leaseMs: 1_000 })).rejects.toBeInstanceOf(UnavailableError);
+    const client = new Redis(server.port);
+    onTestFinished(() => client.disconnect());
+    await client.config('SET', 'min-replicas-to-write', '0');
+    expect(await ask()).toMatchObject({ deduplicated: false });
+    expect(await backend.store.acquire('place', 'holder', { limit: 1, leaseMs: 1_000 })).toBe(true);
   });
-  return {
-    port,
-    knownReplicas: async () => {
-      const fields = await client.call('SENTINEL', 'REPLICAS', 'main');
-      return Array.isArray(fields) ? fields.length : 0;
-    },
-  };
-}
+});
 
 describe('a Redis Cluster', () => {
   it('carries the jobs of different queues, and the store, on different nodes', async () => {
-    const nodes = await startCluster();
-    const backend = open({ cluster: nodes.map(({ port }) => ({ host: '127.0.0.1', port })) });
+    const cluster = await startRedisCluster();
+    onTestFinished(() => cluster.stop());
+    const backend = open({ cluster: cluster.nodes });
     await backend.ready(15_000);
     const queues = ['story-enhancement', 'gmail-fetch', 'review-ai', 'source-sync'] as const;
     for (const queue of queues) await roundTrip(backend, queue);
@@ -171,31 +158,7 @@ describe('a Redis Cluster', () => {
     expect(await backend.store.flags(['a', 'b', 'c'])).toEqual(['1', '2', undefined]);
     expect(await backend.store.acquire('place', 'holder', { limit: 1, leaseMs: 1_000 })).toBe(true);
     expect((await backend.check()).filter(({ level }) => level === 'error')).toEqual([]);
-    const used = await Promise.all(nodes.map(async ({ client }) => (await client.keys('{bull:*')).length > 0));
+    const used = await Promise.all(cluster.primaries.map(async ({ client }) => (await client.keys('{bull:*')).length > 0));
     expect(used.filter(Boolean).length).toBeGreaterThan(1);
   }, 60_000);
 });
-
-async function startCluster() {
-  const nodes = await Promise.all(
-    [0, 1, 2].map(async () => {
-      const busPort = await freePort();
-      const server = await redis(['--cluster-enabled', 'yes', '--cluster-port', `${busPort}`, '--cluster-node-timeout', '2000']);
-      const client = new Redis(server.port, { enableReadyCheck: false });
-      onTestFinished(() => client.disconnect());
-      return { port: server.port, busPort, client };
-    }),
-  );
-  const [first] = nodes;
-  if (!first) throw new Error('no node');
-  for (const [index, { client, port, busPort }] of nodes.entries()) {
-    await client.call('CLUSTER', 'ADDSLOTSRANGE', Math.floor((16_384 * index) / 3), Math.floor((16_384 * (index + 1)) / 3) - 1);
-    await first.client.call('CLUSTER', 'MEET', '127.0.0.1', port, busPort);
-  }
-  for (const { client } of nodes) {
-    await vi.waitFor(async () => expect(String(await client.call('CLUSTER', 'INFO'))).toMatch(/cluster_state:ok[\s\S]*cluster_known_nodes:3/), {
-      timeout: 20_000,
-    });
-  }
-  return nodes;
-}

@@ -1,0 +1,3 @@
+import { describeSilentWorkers } from '../e2e/silent-worker-suite.ts';
+
+describeSilentWorkers('postgres');

@@ -1,0 +1,3 @@
+import { describeSilentWorkers } from './silent-worker-suite.ts';
+
+describeSilentWorkers('redis');

@@ -1,0 +1,3 @@
+import { traceSuite } from './suite.ts';
+
+traceSuite('postgres');
