@@ -13,6 +13,15 @@ const shared = {
   teardownTimeout: 15_000,
 };
 
+/** Our processes as their users start them, from end to end: minutes beside the parts, which `npm test` proves. */
+const WHOLE_WAYS = [
+  'test/e2e/**/*.test.ts',
+  'test/demo/*.test.ts',
+  'test/examples/**/*.test.ts',
+  'test/cli/{commands,doctor}.test.ts',
+  'test/docs/adding-a-job.test.ts',
+];
+
 export default defineConfig({
   test: {
     globalSetup: ['test/global-setup.ts'],
@@ -25,11 +34,12 @@ export default defineConfig({
           ...shared,
           name: 'main',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/chaos/**'],
+          exclude: ['test/chaos/**', ...WHOLE_WAYS],
           // Modules are loaded and compiled once per worker, PGlite's WebAssembly too: almost half of the time otherwise. So no module may keep what belongs to one file.
           isolate: false,
         },
       },
+      { test: { ...shared, name: 'e2e', include: WHOLE_WAYS, isolate: false } },
       // Crashes, freezes and restarts under load: minutes, not seconds, and one file at a time.
       {
         test: { ...shared, name: 'chaos', include: ['test/chaos/**/*.test.ts'], testTimeout: 180_000, hookTimeout: 120_000, fileParallelism: false },
