@@ -16,6 +16,7 @@ const shared = {
 /** Our processes as their users start them, from end to end: minutes beside the parts, which `npm test` proves. */
 const WHOLE_WAYS = [
   'test/e2e/**/*.test.ts',
+  'test/seeds/**/*.test.ts',
   'test/demo/*.test.ts',
   'test/examples/**/*.test.ts',
   'test/cli/{commands,doctor}.test.ts',
