@@ -88,13 +88,13 @@ describe('the database API in bad times', () => {
     ['rows of another shape', 200, [{ id: 1 }], { code: 'unexpected_row', retryable: false }],
   ])('tells %s (%i) by its own error', async (_, status, body, expected) => {
     answer = (request, response) => (typeof body === 'string' ? response.writeHead(status).end(body) : json(status, body)(request, response));
-    await expect(connect(100).stories.get(STORY)).rejects.toMatchObject(expected);
+    await expect(connect().stories.get(STORY)).rejects.toMatchObject(expected);
   });
 
   it('takes a refused token for nobody and a failing auth server for unavailable', async () => {
     answer = json(403, { code: 403, error_code: 'bad_jwt', msg: 'invalid JWT' });
     expect(await connect().userOf('a.b.c')).toBeUndefined();
     answer = json(500, { msg: 'internal' });
-    await expect(connect(100).userOf('a.b.c')).rejects.toMatchObject({ name: 'UnavailableError' });
+    await expect(connect().userOf('a.b.c')).rejects.toMatchObject({ name: 'UnavailableError' });
   });
 });
