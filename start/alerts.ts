@@ -6,12 +6,13 @@ import { createOutboxWatch } from '../lib/alerts/outbox-watch.ts';
 import { createAlertRules, type QueueLoad } from '../lib/alerts/rules.ts';
 import { type AlertSender, createAlertSender } from '../lib/alerts/sender.ts';
 import { createAlertWebhook } from '../lib/alerts/webhook.ts';
-import { SECOND, systemClock } from '../lib/clock.ts';
+import { systemClock } from '../lib/clock.ts';
 import type { Config } from '../lib/config.ts';
 import type { Db } from '../lib/db/types.ts';
 import { readyKinds, readyQueueNames } from '../lib/jobs/index.ts';
 import type { Service } from '../lib/lifecycle.ts';
 import type { Logger } from '../lib/log.ts';
+import { loadOf } from '../lib/metrics/scale.ts';
 import type { OwnQueueService } from '../lib/queue/service.ts';
 import type { Core } from './parts.ts';
 
@@ -60,11 +61,5 @@ export function createLateOutbox({ config, connections: { db }, alerts, log }: C
 /** As queues and outbox tell it together: what waits in the outbox while no relay runs is late, too. */
 export async function readLoads(queue: Pick<OwnQueueService, 'facts'>, { outbox }: Pick<Db, 'outbox'>): Promise<Map<string, QueueLoad>> {
   const [facts, unsent] = await Promise.all([queue.facts(), outbox.backlogByQueue(readyKinds)]);
-  return new Map(
-    readyQueueNames.map((name) => {
-      const { ready, oldestReadyMs } = facts[name];
-      const { waiting, oldestSeconds } = unsent.get(name) ?? { waiting: 0, oldestSeconds: 0 };
-      return [name, { ready: ready + waiting, oldestMs: Math.max(oldestReadyMs, oldestSeconds * SECOND) }];
-    }),
-  );
+  return new Map(readyQueueNames.map((name) => [name, loadOf(facts[name], unsent.get(name))]));
 }

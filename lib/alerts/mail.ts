@@ -1,6 +1,5 @@
-import { z } from 'zod';
-import { MINUTE, SECOND } from '../clock.ts';
 import type { AlertSent } from '../db/alert-types.ts';
+import { domainOf, LONGEST_MAIL_MS, mailFailure, openMailServer } from '../smtp.ts';
 import type { AlertTarget } from './contract.ts';
 import type { Letter } from './letter.ts';
 import { retryAfter } from './retry.ts';
@@ -16,27 +15,21 @@ export interface AlertMailOptions {
   timeoutMs?: number;
 }
 
-/** Of all of it. */
-const LONGEST_MS = MINUTE;
 const SUBJECT_LENGTH = 150;
 
 /** One mail to all of them, as plain text. Its Message-ID follows from the alert: what is sent again after a crash is the same mail. */
-export function createAlertMail({ smtpUrl, from, to, timeoutMs = 15 * SECOND }: AlertMailOptions): AlertTarget {
-  const domain = /@([\w.-]+)>?$/u.exec(from)?.[1] ?? 'localhost';
-
+export function createAlertMail({ smtpUrl, from, to, timeoutMs }: AlertMailOptions): AlertTarget {
   async function send(letter: Letter, attempt: number): Promise<AlertSent> {
-    const { default: nodemailer } = await import('nodemailer');
-    const timeouts = { connectionTimeout: timeoutMs, greetingTimeout: timeoutMs, socketTimeout: timeoutMs, dnsTimeout: timeoutMs };
-    const transporter = nodemailer.createTransport({ url: smtpUrl, ...timeouts, disableFileAccess: true, disableUrlAccess: true });
+    const transporter = await openMailServer(smtpUrl, timeoutMs);
     try {
       await transporter.sendMail({
         from,
         to: to.map((address) => ({ name: '', address })),
         subject: `[Hivepulse] ${oneLine(letter.subject)}`,
-        messageId: `<alert-${letter.id}@${domain}>`,
+        messageId: `<alert-${letter.id}@${domainOf(from)}>`,
         headers: { 'Auto-Submitted': 'auto-generated' },
         text: `${letter.lines.join('\n')}\n`,
-        signal: AbortSignal.timeout(LONGEST_MS),
+        signal: AbortSignal.timeout(LONGEST_MAIL_MS),
       });
       return { outcome: 'sent' };
     } catch (error) {
@@ -54,11 +47,9 @@ function oneLine(subject: string): string {
   return line.length <= SUBJECT_LENGTH ? line.join('') : `${line.slice(0, SUBJECT_LENGTH - 1).join('')}…`;
 }
 
-const smtpError = z.object({ responseCode: z.number(), code: z.string() }).partial();
-
 /** Twice is better than never: what may have been taken is sent again. */
 function afterFailure(error: unknown, attempt: number): AlertSent {
-  const { responseCode, code = 'unknown' } = smtpError.catch({}).parse(error);
+  const { responseCode, code } = mailFailure(error);
   const said =
     responseCode === undefined ? `the mail server could not be reached or broke off (${code})` : `the mail server answered ${responseCode} (${code})`;
   // A login that is refused may be mended within the day.

@@ -1,5 +1,7 @@
-import { SECOND } from '../clock.ts';
+import { MINUTE, SECOND } from '../clock.ts';
 import type { AlertSent } from '../db/alert-types.ts';
+import { retryAfterMs } from '../provider-failure.ts';
+import { isPassing, whyUnanswered } from '../webhook.ts';
 import type { AlertTarget } from './contract.ts';
 import type { Letter } from './letter.ts';
 import { retryAfter } from './retry.ts';
@@ -11,11 +13,9 @@ export interface AlertWebhookOptions {
   timeoutMs?: number;
 }
 
-/** Statuses that the same request may get past. */
-const PASSING = new Set([408, 425, 429]);
 /** Discord takes 2,000 characters. */
 const MOST_CHARACTERS = 1_900;
-const LONGEST_PAUSE_SECONDS = 3_600;
+const LONGEST_PAUSE_MS = 60 * MINUTE;
 
 /** Posts `{ text }` as Slack, Mattermost and Discord (`…/slack`) take it. */
 export function createAlertWebhook({ url, timeoutMs = 10 * SECOND }: AlertWebhookOptions): AlertTarget {
@@ -34,20 +34,17 @@ export function createAlertWebhook({ url, timeoutMs = 10 * SECOND }: AlertWebhoo
       if (response.ok) return { outcome: 'sent' };
       const { status, headers } = response;
       const error = `the webhook answered with status ${status}`;
-      if (!PASSING.has(status) && status < 500) return { outcome: 'failed', error };
+      if (!isPassing(status)) return { outcome: 'failed', error };
       return { outcome: 'again', error, retryMs: Math.max(retryAfter(attempt), pauseAskedFor(headers)) };
     } catch (error) {
-      // Its message may hold the address.
-      const reason = error instanceof Error && error.name === 'TimeoutError' ? 'did not answer in time' : 'could not be reached';
-      return { outcome: 'again', error: `the webhook ${reason}`, retryMs: retryAfter(attempt) };
+      return { outcome: 'again', error: whyUnanswered(error), retryMs: retryAfter(attempt) };
     }
   }
   return { name: 'webhook', send };
 }
 
 function pauseAskedFor(headers: Headers): number {
-  const seconds = Number(headers.get('retry-after'));
-  return seconds > 0 ? Math.min(seconds, LONGEST_PAUSE_SECONDS) * SECOND : 0;
+  return Math.min(retryAfterMs(headers.get('retry-after'), Date.now()) ?? 0, LONGEST_PAUSE_MS);
 }
 
 /** What stands in an alert calls nobody (`@channel`, `<!here>`) and links nowhere by itself. https://api.slack.com/reference/surfaces/formatting#escaping */

@@ -1,8 +1,8 @@
 import { Transform } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { z } from 'zod';
-import { MINUTE, SECOND } from '../clock.ts';
 import type { ClaimedDelivery } from '../db/brief-types.ts';
+import { domainOf, LONGEST_MAIL_MS, mailFailure, openMailServer } from '../smtp.ts';
 import type { Sent } from './deliver.ts';
 import { longDate } from './local-time.ts';
 import { clip, plain } from './plain.ts';
@@ -16,8 +16,6 @@ export interface MailSettings {
   timeoutMs?: number;
 }
 
-/** Of all of it. */
-const LONGEST_MS = MINUTE;
 /** What every server takes as one address; anything else could become two, or a header. */
 const ADDRESS = /^[^\s@<>(),;:"\\[\]]{1,64}@[^\s@<>(),;:"\\[\]]{1,255}$/u;
 const titled = z.object({ title: z.string() });
@@ -26,18 +24,16 @@ const titled = z.object({ title: z.string() });
  * One mail to one address, with the brief as text and as HTML. Its Message-ID follows from the edition. What failed before the server had the whole message may be
  * sent again; silence after that may mean that it was taken.
  */
-export async function sendMail(delivery: ClaimedDelivery, address: string, { smtpUrl, from, timeoutMs = 15 * SECOND }: MailSettings): Promise<Sent> {
+export async function sendMail(delivery: ClaimedDelivery, address: string, { smtpUrl, from, timeoutMs }: MailSettings): Promise<Sent> {
   if (!ADDRESS.test(address)) return { outcome: 'failed', error: 'not an e-mail address' };
-  const { default: nodemailer } = await import('nodemailer');
-  const timeouts = { connectionTimeout: timeoutMs, greetingTimeout: timeoutMs, socketTimeout: timeoutMs, dnsTimeout: timeoutMs };
-  const transporter = nodemailer.createTransport({ url: smtpUrl, ...timeouts, disableFileAccess: true, disableUrlAccess: true });
+  const transporter = await openMailServer(smtpUrl, timeoutMs);
   const message = { handedOver: false };
   transporter.use('stream', (mail, done) => {
     mail.message.processFunc((input) => input.pipe(noting(message)));
     done();
   });
   try {
-    await transporter.sendMail({ from, to: { name: '', address }, ...mailOf(delivery, from), signal: AbortSignal.timeout(LONGEST_MS) });
+    await transporter.sendMail({ from, to: { name: '', address }, ...mailOf(delivery, from), signal: AbortSignal.timeout(LONGEST_MAIL_MS) });
     return { outcome: 'sent' };
   } catch (error) {
     return afterFailure(error, message.handedOver);
@@ -61,20 +57,17 @@ function noting(message: { handedOver: boolean }): Transform {
 function mailOf({ editionId, deal, date, edition, content, markdown, html }: ClaimedDelivery, from: string) {
   const { title } = titled.catch({ title: 'Daily brief' }).parse(content);
   const later = edition > 1 ? ` (edition ${edition})` : '';
-  const domain = /@([\w.-]+)>?$/u.exec(from)?.[1] ?? 'localhost';
   return {
     subject: `${clip(plain(`${title}: ${deal}`), 150)}, ${longDate(date)}${later}`,
-    messageId: `<brief-${editionId}@${domain}>`,
+    messageId: `<brief-${editionId}@${domainOf(from)}>`,
     headers: { 'Auto-Submitted': 'auto-generated' },
     text: markdown,
     html,
   };
 }
 
-const smtpError = z.object({ responseCode: z.number(), response: z.string(), code: z.string() }).partial();
-
 function afterFailure(error: unknown, handedOver: boolean): Sent {
-  const { responseCode, response = '', code = 'unknown' } = smtpError.catch({}).parse(error);
+  const { responseCode, response, code } = mailFailure(error);
   if (responseCode !== undefined) {
     // What a server says of a login is not for the members of a deal.
     const said = code === 'EAUTH' ? `the mail server refused the login (${responseCode})` : `the mail server answered: ${clip(plain(response), 200)}`;

@@ -1,5 +1,6 @@
 import { SECOND } from '../clock.ts';
 import type { ClaimedDelivery } from '../db/brief-types.ts';
+import { isPassing, whyUnanswered } from '../webhook.ts';
 import type { Sent } from './deliver.ts';
 
 export interface WebhookSettings {
@@ -8,9 +9,6 @@ export interface WebhookSettings {
   /** Default 15,000. */
   timeoutMs?: number;
 }
-
-/** Statuses that the same request may get past. */
-const PASSING = new Set([408, 425, 429]);
 
 /** Posts `{ dealId, date, report, edition, content, markdown, html }`; who gets it twice knows it by the header `Idempotency-Key`: the edition's id. */
 export async function postBrief(delivery: ClaimedDelivery, { webhookUrl, timeoutMs = 15 * SECOND }: WebhookSettings): Promise<Sent> {
@@ -27,10 +25,8 @@ export async function postBrief(delivery: ClaimedDelivery, { webhookUrl, timeout
     await response.body?.cancel();
     if (response.ok) return { outcome: 'sent' };
     const { status } = response;
-    return { outcome: PASSING.has(status) || status >= 500 ? 'again' : 'failed', error: `the webhook answered with status ${status}` };
+    return { outcome: isPassing(status) ? 'again' : 'failed', error: `the webhook answered with status ${status}` };
   } catch (error) {
-    // Its message may hold the address, which is a secret.
-    const reason = error instanceof Error && error.name === 'TimeoutError' ? 'did not answer in time' : 'could not be reached';
-    return { outcome: 'again', error: `the webhook ${reason}` };
+    return { outcome: 'again', error: whyUnanswered(error) };
   }
 }

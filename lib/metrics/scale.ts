@@ -1,4 +1,4 @@
-import type { AllQueueFacts } from '../queue/ready.ts';
+import type { AllQueueFacts, QueueFacts } from '../queue/ready.ts';
 import type { Outbox } from './relay.ts';
 
 /** What an autoscaler wants to know; see `GET /metrics/scale`. */
@@ -8,13 +8,22 @@ export interface Scale {
   oldestSeconds: number;
 }
 
+/** What waits in a queue: in the queue itself, and in the outbox while no relay has moved it. */
+export function loadOf(
+  { ready, oldestReadyMs }: Pick<QueueFacts, 'ready' | 'oldestReadyMs'>,
+  unsent: { waiting: number; oldestSeconds: number } | undefined,
+): { ready: number; oldestMs: number } {
+  const { waiting, oldestSeconds } = unsent ?? { waiting: 0, oldestSeconds: 0 };
+  return { ready: ready + waiting, oldestMs: Math.max(oldestReadyMs, oldestSeconds * 1_000) };
+}
+
 /** Jobs that a worker could start now, those included that no relay has moved yet. Of a paused queue none could: more workers would not help. */
 export function toScale(facts: AllQueueFacts, outbox: Outbox): Scale {
   const queues = Object.fromEntries(
-    Object.entries(facts).map(([queue, { paused, ready, oldestReadyMs }]) => {
-      const unsent = outbox.get(queue) ?? { waiting: 0, oldestSeconds: 0 };
-      if (paused) return [queue, { ready: 0, oldestSeconds: 0 }];
-      return [queue, { ready: ready + unsent.waiting, oldestSeconds: rounded(Math.max(oldestReadyMs / 1_000, unsent.oldestSeconds)) }];
+    Object.entries(facts).map(([queue, one]) => {
+      if (one.paused) return [queue, { ready: 0, oldestSeconds: 0 }];
+      const { ready, oldestMs } = loadOf(one, outbox.get(queue));
+      return [queue, { ready, oldestSeconds: rounded(oldestMs / 1_000) }];
     }),
   );
   const all = Object.values(queues);

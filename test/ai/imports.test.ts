@@ -1,22 +1,12 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { modulesLoadedBy } from '../support/loaded-modules.ts';
 
-const run = promisify(execFile);
 const SDKS = ['/node_modules/openai/', '/node_modules/@anthropic-ai/', '/node_modules/@energetic-ai/', '/node_modules/piscina/'];
 
-/** The SDKs, and packages of the local model, that a fresh process has loaded after running `code`. ES modules are seen by a hook, CommonJS ones in its cache. */
+/** The SDKs, and packages of the local model, that a fresh process has loaded after running `code`. */
 async function sdksLoadedBy(code: string): Promise<string[]> {
-  const script = `
-    import { createRequire, registerHooks } from 'node:module';
-    const loaded = new Set();
-    registerHooks({ load: (url, context, next) => { loaded.add(url); return next(url, context); } });
-    ${code}
-    for (const path of Object.keys(createRequire(import.meta.url).cache)) loaded.add(path);
-    process.stdout.write(JSON.stringify([...loaded]));`;
-  const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', script], { cwd: new URL('../..', import.meta.url) });
-  const loaded: unknown = JSON.parse(stdout);
-  return SDKS.filter((sdk) => Array.isArray(loaded) && loaded.some((url) => String(url).includes(sdk)));
+  const loaded = await modulesLoadedBy(code);
+  return SDKS.filter((sdk) => loaded.some((url) => url.includes(sdk)));
 }
 
 describe('importing the AI layer', () => {

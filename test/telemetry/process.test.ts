@@ -2,21 +2,14 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { currentTraceparent, parseTraceparent } from '../../lib/telemetry/current.ts';
+import { modulesLoadedBy } from '../support/loaded-modules.ts';
 import { startOtlp } from '../support/otlp.ts';
 
 const run = promisify(execFile);
 
-/** What of OpenTelemetry a fresh process has loaded after running `code`. ES modules are seen by a hook, CommonJS ones in its cache. */
+/** What of OpenTelemetry a fresh process has loaded after running `code`. */
 async function loadedBy(code: string): Promise<string[]> {
-  const script = `
-    import { createRequire, registerHooks } from 'node:module';
-    const loaded = new Set();
-    registerHooks({ load: (url, context, next) => { loaded.add(url); return next(url, context); } });
-    ${code}
-    for (const path of Object.keys(createRequire(import.meta.url).cache)) loaded.add(path);
-    process.stdout.write(JSON.stringify([...loaded]));`;
-  const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', script], { cwd: new URL('../..', import.meta.url) });
-  const loaded: string[] = JSON.parse(stdout);
+  const loaded = await modulesLoadedBy(code);
   return loaded.filter((url) => /opentelemetry|bullmq-otel/.test(url));
 }
 
